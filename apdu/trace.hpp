@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vector files: one text format for recorded traces, replay, conformance, fuzz seeds and
+// documentation. Format: apdu/README.md.
+//
+//   card: kaztoken            header lines "key: value" (card, source, date, confidence)
+//   ; comment                 with the clause or reason
+//   > 00 20 00 02 {pin}       a command; its answer must follow
+//   < 90 00
+//   ! reset                   a warm reset between two exchanges
+//
+// Placeholders stand for bytes that differ from run to run: {pin} any body of a secret command,
+// {rnd:N} N random bytes, {any:N} N bytes of any value, {any} any number.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "apdu/command.hpp"
+#include "apdu/result.hpp"
+#include "apdu/transport/transport.hpp"
+
+namespace kilt::apdu {
+
+/// A line of hex with placeholders, ready to be matched.
+class Pattern {
+ public:
+  static Result<Pattern> parse(std::string_view text);
+  [[nodiscard]] bool matches(ByteView bytes) const;
+  /// Concrete bytes: placeholders with a length become zeros; {pin} becomes `pin`, with Lc before
+  /// it set to its length. bad_data for {any} without length.
+  [[nodiscard]] Result<Bytes> fill(ByteView pin) const;
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  struct Piece {
+    enum class Kind { literal, any_of_length, any, pin } kind;
+    Bytes bytes;
+    std::size_t length = 0;
+  };
+  std::string text_;
+  std::vector<Piece> pieces_;
+};
+
+struct VectorStep {
+  enum class Kind { exchange, reset } kind = Kind::exchange;
+  Pattern command;
+  Pattern answer;
+  int line = 0;
+  std::string comment;  ///< comments directly above
+};
+
+struct VectorFile {
+  std::map<std::string, std::string> header;
+  std::vector<VectorStep> steps;
+
+  /// bad_data with the line number. `text` is untrusted: sizes are bounded.
+  static Result<VectorFile> parse(std::string_view text);
+  static Result<VectorFile> load(const std::string& path);
+};
+
+/// Writes exchanges as they happen. Secrets are masked by construction: the recorder is handed the
+/// command value, and for a secret body it writes {pin} without looking at it. Bodies of VERIFY,
+/// CHANGE REFERENCE DATA and RESET RETRY COUNTER are masked even when nobody marked them.
+/// Thread-safe; each exchange is written whole and flushed.
+class Recorder {
+ public:
+  /// Creates or appends, mode 0600. Errors: bad_argument with the system's reason.
+  static Result<std::unique_ptr<Recorder>> open(const std::string& path);
+  ~Recorder();
+  void comment(std::string_view text);
+  void exchange(const CommandApdu& command, ByteView answer);
+  void failed(const CommandApdu& command, const Error& error);
+
+ private:
+  explicit Recorder(int fd) : fd_(fd) {}
+  void write(const std::string& text);
+  std::mutex mutex_;
+  int fd_;
+};
+
+/// A transport that plays the card's side of a vector file: each command must match the next step.
+/// A mismatch is a protocol error that names the line. `finished()` tells whether all steps ran.
+class ReplayTransport : public Transport {
+ public:
+  ReplayTransport(VectorFile file, Bytes atr, Protocol protocol = Protocol::t1, Limits limits = {});
+  [[nodiscard]] const std::string& reader() const override { return reader_; }
+  [[nodiscard]] ByteView atr() const override { return atr_; }
+  [[nodiscard]] Protocol protocol() const override { return protocol_; }
+  [[nodiscard]] Limits limits() const override { return limits_; }
+  [[nodiscard]] bool is_simulated() const override { return simulated; }
+  Result<Bytes> transmit(ByteView command) override;
+  Status reset() override;
+  Result<std::uint64_t> begin() override { return epoch_; }
+  void end() override {}
+  void set_leave(Leave) override {}
+  void abandon() override {}
+  [[nodiscard]] bool finished() const { return next_ == file_.steps.size(); }
+  [[nodiscard]] std::size_t position() const { return next_; }
+
+  bool simulated = true;
+
+ private:
+  VectorFile file_;
+  std::string reader_ = "replay";
+  Bytes atr_;
+  Protocol protocol_;
+  Limits limits_;
+  std::size_t next_ = 0;
+  std::uint64_t epoch_ = 1;
+};
+
+}  // namespace kilt::apdu

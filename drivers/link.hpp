@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// A driver's way to its card: commands that say how we know them, through a guard that keeps
+// guesses away from real cards (design §2), to the channel.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "apdu/channel.hpp"
+#include "drivers/model.hpp"
+
+namespace kilt::card {
+
+/// A command with its pedigree. Built by the named builders of a driver, sent by Link.
+struct Command {
+  apdu::CommandApdu apdu;
+  Evidence evidence = Evidence::assumed;
+  const char* operation = "";  ///< for people: "generate a key pair"
+  const char* source = "";     ///< "[facts kaztoken §4.4]", "[7816-4 §11.2.2]"
+  bool destroys = false;       ///< erases keys that cannot be had back (format, delete all)
+};
+
+/// What the user allowed for this token (kilt.toml, typed serial).
+struct Permissions {
+  bool allow_assumed = false;   ///< serial is listed in allow_assumed
+  bool allow_destroy = false;   ///< serial was typed or given (CLI), or is listed
+};
+
+class Link {
+ public:
+  Link(std::unique_ptr<apdu::Transport> transport, apdu::Recorder* recorder);
+
+  /// refused (nothing was sent) for an assumed command on a reader that is not simulated without
+  /// allow_assumed, and for a destroying one of evidence related or weaker without allow_destroy
+  /// or allow_assumed. The text names card, operation and the way to help (`kilt trace record`).
+  Result<apdu::ResponseApdu> send(const Command& command);
+
+  void set_permissions(Permissions permissions) { permissions_ = permissions; }
+  void set_card_name(std::string name) { card_name_ = std::move(name); }
+  [[nodiscard]] apdu::Transport& transport() { return *transport_; }
+  [[nodiscard]] apdu::Channel& channel() { return channel_; }
+
+ private:
+  std::unique_ptr<apdu::Transport> transport_;
+  apdu::Channel channel_;
+  Permissions permissions_;
+  std::string card_name_ = "card";
+};
+
+}  // namespace kilt::card

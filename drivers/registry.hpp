@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ordered list of drivers and the choice of one for a card. The list is made by kilt_card() in
+// CMake; its order is the match order.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apdu/result.hpp"
+#include "drivers/card.hpp"
+#include "drivers/link.hpp"
+
+namespace kilt::card {
+
+/// An ATR with a mask of the same length; an empty mask means every bit counts.
+struct AtrPattern {
+  Bytes atr;
+  Bytes mask;
+  const char* device;  ///< for people: "Kaztoken (USB token)"
+  [[nodiscard]] bool matches(ByteView other) const;
+};
+
+struct Driver {
+  const char* name;                       ///< as in kilt_card(): "kaztoken"
+  const CardModel& (*model)();
+  std::vector<AtrPattern> (*atrs)();
+  /// Looks at the card itself where the ATR is shared (at most two APDUs, reading only); null:
+  /// the ATR is proof enough. unknown_card when it is not ours.
+  Status (*probe)(Link& link);
+  std::unique_ptr<Card> (*make)(std::unique_ptr<Link> link);
+};
+
+[[nodiscard]] std::span<const Driver* const> drivers();
+/// Drivers whose ATR pattern takes this ATR, in match order.
+[[nodiscard]] std::vector<const Driver*> candidates(ByteView atr);
+/// The card behind a transport. unknown_card (with the ATR in the text) after at most two APDUs.
+/// Holds a transaction of its own while it probes.
+Result<std::unique_ptr<Card>> identify(std::unique_ptr<apdu::Transport> transport,
+                                       apdu::Recorder* recorder);
+
+}  // namespace kilt::card

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seam between a simulated card (pure: bytes in, bytes out, no I/O, no clock of its own) and
+// the hosts that put it into a reader.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apdu/bytes.hpp"
+#include "apdu/result.hpp"
+#include "firmware-sim/nvram.hpp"
+
+namespace kilt::sim {
+
+enum class Protocol { t0, t1 };
+
+/// What went over the wire, and how long the real card would have taken for it.
+struct Answer {
+  Bytes bytes;                               ///< data and status word
+  std::chrono::microseconds duration{0};     ///< virtual; the host sleeps it with --timing real
+};
+
+/// One simulated card in one reader. Non-volatile state is in the Nvram; everything else is lost
+/// by power_off and reset. Not thread-safe: the host serialises.
+class Chip {
+ public:
+  virtual ~Chip() = default;
+  [[nodiscard]] virtual Bytes atr() const = 0;
+  [[nodiscard]] virtual Protocol protocol() const = 0;
+  virtual void power_on() = 0;
+  virtual void power_off() = 0;
+  virtual void reset() = 0;  ///< warm reset: volatile state is lost, power stays
+  virtual Answer transmit(ByteView command) = 0;
+};
+
+struct ChipOptions {
+  Bytes atr;                  ///< empty: the profile's own
+  std::string serial;         ///< empty: the profile's own; hex digits, as printed on the device
+  std::uint64_t seed = 0;     ///< of keys and random numbers; 0 = from the system
+  bool blank = false;         ///< never initialised, instead of as its owner gets it
+};
+
+/// A kind of card. One object per name that `kilt-sim run --card` takes.
+struct Profile {
+  const char* name;
+  const char* description;
+  Protocol protocol;
+  std::size_t max_command;    ///< bytes of an encoded APDU that the real reader lets through
+  std::size_t max_response;
+  bool extended;              ///< reader of this device passes extended APDUs
+  /// Personalises `nvram` if it is empty, then runs on it.
+  std::unique_ptr<Chip> (*make)(Nvram& nvram, const ChipOptions& options);
+};
+
+/// All profiles, in the order of kilt_card() in CMake.
+[[nodiscard]] std::span<const Profile* const> profiles();
+[[nodiscard]] const Profile* find_profile(std::string_view name);
+
+}  // namespace kilt::sim
