@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Every test of kilt on a fresh Debian 12: installs what is missing, builds with warnings as errors,
+# runs every label and closes with "N passed, N failed, N skipped".
+#
+#   tests/run.sh            everything: release build, then the sanitizer builds
+#   tests/run.sh quick      the fast lane: release build, labels that need no daemon
+#   tests/run.sh install    only install the packages that building and testing need
+#
+# A label that ran no test fails the run: a check that never runs checks nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mode=${1:-all}
+
+build_packages=(
+  g++ cmake ninja-build pkg-config
+  libpcsclite-dev libmbedtls-dev nettle-dev libnss3-dev
+  libcli11-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev
+)
+test_packages=(
+  libgtest-dev libgmock-dev libssl-dev python3 git
+  pcscd vsmartcard-vpcd opensc opensc-pkcs11 openssl libengine-gost-openssl
+  clang clang-format clang-tidy iproute2 procps
+)
+
+# Installs the Debian packages named that are not there yet.
+install_packages() {
+  local missing=() name
+  for name in "$@"; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || missing+=("$name")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  echo "installing: ${missing[*]}"
+  local sudo=()
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
+  "${sudo[@]}" apt-get update -q
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+# build PRESET [cmake options]
+build() {
+  local preset=$1
+  shift
+  echo "== build: $preset"
+  cmake --preset "$preset" -DKILT_WERROR=ON "$@" > "build-$preset.log" 2>&1 || {
+    cat "build-$preset.log"
+    return 1
+  }
+  rm -f "build-$preset.log"
+  cmake --build --preset "$preset" -- --quiet
+}
+
+results=()
+failed_labels=()
+# run_labels PRESET label...: each label must run at least one test.
+run_labels() {
+  local preset=$1 label report
+  shift
+  mkdir -p "build/$preset/reports"
+  for label in "$@"; do
+    echo "== test: $label ($preset)"
+    report=$PWD/build/$preset/reports/$label.xml
+    results+=("$report")
+    rm -f "$report"
+    ctest --test-dir "build/$preset" -L "^$label\$" --no-tests=error -j "$(nproc)" \
+      --output-on-failure --output-junit "$report" --progress || failed_labels+=("$label ($preset)")
+  done
+}
+
+install_packages "${build_packages[@]}" "${test_packages[@]}"
+[ "$mode" = install ] && exit 0
+
+quick_labels=(layering unit vectors sim p11)
+case $mode in
+  quick)
+    build release
+    run_labels release "${quick_labels[@]}"
+    ;;
+  all)
+    build release
+    run_labels release "${quick_labels[@]}" fuzz-smoke pcscd foreign
+    build asan
+    run_labels asan unit vectors sim p11 fuzz-smoke
+    build tsan
+    run_labels tsan unit p11
+    ;;
+  *)
+    echo "usage: tests/run.sh [all|quick|install]" >&2
+    exit 2
+    ;;
+esac
+
+if [ ${#failed_labels[@]} -gt 0 ]; then
+  printf 'failed label: %s\n' "${failed_labels[@]}"
+fi
+summary=0
+/usr/bin/python3 tests/summary.py "${results[@]}" || summary=$?
+[ ${#failed_labels[@]} -eq 0 ] && exit "$summary"
+exit 1
