@@ -36,6 +36,8 @@ class Chip {
   virtual void power_off() = 0;
   virtual void reset() = 0;  ///< warm reset: volatile state is lost, power stays
   virtual Answer transmit(ByteView command) = 0;
+  /// As printed on the device and as a driver reports it; hosts name the card by it.
+  [[nodiscard]] virtual std::string serial() const { return {}; }
 };
 
 struct ChipOptions {
