@@ -20,7 +20,9 @@ int hex_digit(char c) {
   return -1;
 }
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 /// Whole pages, because locking and dump exclusion work on pages only.
 std::size_t pages_for(std::size_t size) {
@@ -59,11 +61,17 @@ std::string to_hex(ByteView bytes) {
   return text;
 }
 
-bool equal(ByteView a, ByteView b) { return std::ranges::equal(a, b); }
+bool equal(ByteView a, ByteView b) {
+  return std::ranges::equal(a, b);
+}
 
-Bytes reversed(ByteView bytes) { return {bytes.rbegin(), bytes.rend()}; }
+Bytes reversed(ByteView bytes) {
+  return {bytes.rbegin(), bytes.rend()};
+}
 
-void append(Bytes& to, ByteView more) { to.insert(to.end(), more.begin(), more.end()); }
+void append(Bytes& to, ByteView more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
 void append(Bytes& to, std::initializer_list<std::uint8_t> more) {
   to.insert(to.end(), more.begin(), more.end());
 }
@@ -72,7 +80,9 @@ void append_be16(Bytes& to, std::size_t value) {
   to.push_back(static_cast<std::uint8_t>(value));
 }
 
-void wipe(std::span<std::uint8_t> memory) { ::explicit_bzero(memory.data(), memory.size()); }
+void wipe(std::span<std::uint8_t> memory) {
+  ::explicit_bzero(memory.data(), memory.size());
+}
 
 SecretBytes::SecretBytes(std::size_t capacity) : capacity_(capacity) {
   if (capacity == 0) return;
@@ -143,7 +153,8 @@ void SecretBytes::wipe() {
 bool SecretBytes::equals(ByteView other) const {
   if (other.size() != size_) return false;
   std::uint8_t difference = 0;
-  for (std::size_t i = 0; i < size_; ++i) difference |= static_cast<std::uint8_t>(data_[i] ^ other[i]);
+  for (std::size_t i = 0; i < size_; ++i)
+    difference |= static_cast<std::uint8_t>(data_[i] ^ other[i]);
   return difference == 0;
 }
 

@@ -36,6 +36,7 @@ class Channel {
   /// error. A status word other than 9000 is no error here: the caller judges it.
   Result<ResponseApdu> send(const CommandApdu& command);
 
+  /// The secure channel from here on; null ends it. A channel that broke stays closed.
   void set_secure_messaging(SecureMessaging* sm) { sm_ = sm; }
   /// Card knows extended APDUs (the reader must say so as well). Default false.
   void set_prefer_extended(bool yes) { prefer_extended_ = yes; }
@@ -44,13 +45,18 @@ class Channel {
  private:
   Result<ResponseApdu> send_plain(const CommandApdu& command);
   Result<ResponseApdu> send_chained(const CommandApdu& command);
+  /// One command that fits, with its 6Cxx repetition and its GET RESPONSEs.
+  Result<ResponseApdu> complete(const CommandApdu& command);
+  Result<ResponseApdu> collect(ResponseApdu whole);
   Result<ResponseApdu> exchange(const CommandApdu& command);
-  Result<ResponseApdu> collect(const CommandApdu& command, ResponseApdu first);
+  Result<ResponseApdu> exchange_as_is(const CommandApdu& command);
 
   Transport& transport_;
   Recorder* recorder_;
   SecureMessaging* sm_ = nullptr;
   bool prefer_extended_ = false;
+  bool closed_ = false;
+  int exchanges_left_ = 0;
 };
 
 }  // namespace kilt::apdu

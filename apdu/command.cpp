@@ -10,9 +10,13 @@ namespace {
 constexpr std::size_t short_body_max = 255;
 constexpr std::size_t extended_body_max = 65535;
 
-Error wrong_length(const char* why) { return {ErrorKind::protocol, std::string("command APDU: ") + why}; }
+Error wrong_length(const char* why) {
+  return {ErrorKind::protocol, std::string("command APDU: ") + why};
+}
 
-std::size_t be16_at(ByteView wire, std::size_t at) { return be16(wire[at], wire[at + 1]); }
+std::size_t be16_at(ByteView wire, std::size_t at) {
+  return be16(wire[at], wire[at + 1]);
+}
 
 }  // namespace
 
@@ -63,13 +67,20 @@ Case CommandApdu::encoding_case() const {
 std::size_t CommandApdu::encoded_size() const {
   const std::size_t body_size = body().size();
   switch (encoding_case()) {
-    case Case::c1: return 4;
-    case Case::c2_short: return 5;
-    case Case::c3_short: return 5 + body_size;
-    case Case::c4_short: return 6 + body_size;
-    case Case::c2_extended: return 7;
-    case Case::c3_extended: return 7 + body_size;
-    case Case::c4_extended: return 9 + body_size;
+    case Case::c1:
+      return 4;
+    case Case::c2_short:
+      return 5;
+    case Case::c3_short:
+      return 5 + body_size;
+    case Case::c4_short:
+      return 6 + body_size;
+    case Case::c2_extended:
+      return 7;
+    case Case::c3_extended:
+      return 7 + body_size;
+    case Case::c4_extended:
+      return 9 + body_size;
   }
   return 0;
 }
@@ -131,7 +142,8 @@ Result<CommandApdu> CommandApdu::parse(ByteView wire) {
   }
   if (number == 0) return wrong_length("extended Lc is zero");
   const std::size_t end = 7 + number;
-  if (wire.size() != end && wire.size() != end + 2) return wrong_length("extended Lc and length differ");
+  if (wire.size() != end && wire.size() != end + 2)
+    return wrong_length("extended Lc and length differ");
   command.data(copy_of(wire.subspan(7, number)));
   if (wire.size() == end + 2) {
     const std::size_t ne = be16_at(wire, end);
@@ -147,7 +159,8 @@ Bytes ResponseApdu::encode() const {
 }
 
 Result<ResponseApdu> ResponseApdu::parse(ByteView wire) {
-  if (wire.size() < 2) return Error{ErrorKind::protocol, "the card's answer is shorter than a status word"};
+  if (wire.size() < 2)
+    return Error{ErrorKind::protocol, "the card's answer is shorter than a status word"};
   if (wire.size() > CommandApdu::le_max_extended + 2) {
     return Error{ErrorKind::protocol, "the card's answer is longer than any APDU"};
   }

@@ -11,7 +11,9 @@ namespace {
 constexpr std::size_t longest_tag = 3;
 constexpr std::size_t longest_length_field = 3;
 
-Error broken(const char* why) { return {ErrorKind::protocol, std::string("BER-TLV: ") + why}; }
+Error broken(const char* why) {
+  return {ErrorKind::protocol, std::string("BER-TLV: ") + why};
+}
 
 std::string tag_text(std::uint32_t tag) {
   char text[12];
@@ -31,7 +33,8 @@ std::size_t tag_length(ByteView bytes) {
 
 std::uint32_t tag_value(ByteView tag) {
   std::uint32_t value = 0;
-  for (auto byte : tag) value = value << 8 | byte;
+  for (auto byte : tag)
+    value = value << 8 | byte;
   return value;
 }
 
@@ -46,13 +49,16 @@ std::optional<LengthField> length_field(ByteView bytes) {
   const std::size_t count = bytes[0] & 0x7F;
   if (count == 0 || count > longest_length_field || bytes.size() < 1 + count) return std::nullopt;
   std::size_t value = 0;
-  for (auto byte : bytes.subspan(1, count)) value = value << 8 | byte;
+  for (auto byte : bytes.subspan(1, count))
+    value = value << 8 | byte;
   return LengthField{1 + count, value};
 }
 
 }  // namespace
 
-bool Tlv::constructed() const { return !whole.empty() && (whole[0] & 0x20) != 0; }
+bool Tlv::constructed() const {
+  return !whole.empty() && (whole[0] & 0x20) != 0;
+}
 
 BerReader::BerReader(ByteView bytes, int depth) : rest_(bytes), depth_(depth) {}
 

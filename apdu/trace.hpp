@@ -5,11 +5,14 @@
 //   card: kaztoken            header lines "key: value" (card, source, date, confidence)
 //   ; comment                 with the clause or reason
 //   > 00 20 00 02 {pin}       a command; its answer must follow
-//   < 90 00
+//   < 90 00                   ; what follows a semicolon is comment here too
 //   ! reset                   a warm reset between two exchanges
 //
-// Placeholders stand for bytes that differ from run to run: {pin} any body of a secret command,
-// {rnd:N} N random bytes, {any:N} N bytes of any value, {any} any number.
+// A line that begins with white space goes on where the > or < line above it ended.
+// Placeholders stand for bytes that differ from run to run: {pin} the body of a secret command
+// (right after the four header bytes: with its Lc; behind an Lc: the body or the rest of it, and
+// that Lc then fits any length), {rnd:N} N random bytes, {any:N} N bytes of any value, {any} any
+// number. At most one of {pin} and {any} stands in a line.
 #pragma once
 
 #include <map>
@@ -39,9 +42,19 @@ class Pattern {
     enum class Kind { literal, any_of_length, any, pin } kind;
     Bytes bytes;
     std::size_t length = 0;
+    [[nodiscard]] bool variable() const { return kind == Kind::any || kind == Kind::pin; }
   };
+  Status add_placeholder(std::string_view name);
+  Status add(Piece piece);
+  [[nodiscard]] bool matches_pin_body(ByteView bytes, std::size_t at, std::size_t end) const;
+  [[nodiscard]] std::size_t fixed_length(std::size_t first, std::size_t last) const;
+  [[nodiscard]] bool fixed_match(ByteView bytes, std::size_t first, std::size_t last,
+                                 std::size_t ignored) const;
+
   std::string text_;
   std::vector<Piece> pieces_;
+  /// Index of the one piece of variable length; the number of pieces when there is none.
+  std::size_t variable_ = 0;
 };
 
 struct VectorStep {
@@ -59,11 +72,15 @@ struct VectorFile {
   /// bad_data with the line number. `text` is untrusted: sizes are bounded.
   static Result<VectorFile> parse(std::string_view text);
   static Result<VectorFile> load(const std::string& path);
+  /// The file as text that parse() reads back to the same steps.
+  [[nodiscard]] std::string format() const;
 };
 
 /// Writes exchanges as they happen. Secrets are masked by construction: the recorder is handed the
 /// command value, and for a secret body it writes {pin} without looking at it. Bodies of VERIFY,
-/// CHANGE REFERENCE DATA and RESET RETRY COUNTER are masked even when nobody marked them.
+/// CHANGE REFERENCE DATA (which also loads keys) and RESET RETRY COUNTER are masked even when
+/// nobody marked them, whatever their class byte; what PSO: DECIPHER answers is masked as {any:N}.
+/// Commands stand as they went over the wire, over T=0 in its forms.
 /// Thread-safe; each exchange is written whole and flushed.
 class Recorder {
  public:
@@ -79,6 +96,8 @@ class Recorder {
   void write(const std::string& text);
   std::mutex mutex_;
   int fd_;
+  /// The answer that GET RESPONSE fetches next belongs to a decipherment.
+  bool answer_is_secret_ = false;
 };
 
 /// A transport that plays the card's side of a vector file: each command must match the next step.
