@@ -12,30 +12,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:-all}
 
-build_packages=(
-  g++ cmake ninja-build pkg-config
-  libpcsclite-dev libmbedtls-dev nettle-dev libnss3-dev
-  libcli11-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev
-)
-test_packages=(
-  libgtest-dev libgmock-dev libssl-dev python3 git
-  pcscd vsmartcard-vpcd opensc opensc-pkcs11 openssl libengine-gost-openssl
-  clang clang-format clang-tidy iproute2 procps
-)
-
-# Installs the Debian packages named that are not there yet.
-install_packages() {
-  local missing=() name
-  for name in "$@"; do
-    dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || missing+=("$name")
-  done
-  [ ${#missing[@]} -eq 0 ] && return
-  echo "installing: ${missing[*]}"
-  local sudo=()
-  [ "$(id -u)" = 0 ] || sudo=(sudo)
-  "${sudo[@]}" apt-get update -q
-  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"
-}
+# shellcheck source=tests/packages.sh
+. tests/packages.sh
 
 # build PRESET [cmake options]
 build() {
