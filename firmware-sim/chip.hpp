@@ -45,6 +45,7 @@ struct ChipOptions {
   std::string serial;         ///< empty: the profile's own; hex digits, as printed on the device
   std::uint64_t seed = 0;     ///< of keys and random numbers; 0 = from the system
   bool blank = false;         ///< never initialised, instead of as its owner gets it
+  std::size_t memory = 0;     ///< bytes of file memory; 0: the profile's own
 };
 
 /// A kind of card. One object per name that `kilt-sim run --card` takes.
@@ -62,5 +63,11 @@ struct Profile {
 /// All profiles, in the order of kilt_card() in CMake.
 [[nodiscard]] std::span<const Profile* const> profiles();
 [[nodiscard]] const Profile* find_profile(std::string_view name);
+
+/// Whether Profile::make may be called: an NVRAM that already holds a card must hold one of this
+/// profile and, where `options` name a serial, of that serial (bad_argument otherwise). Of the
+/// other options only the seed, the memory and a given ATR matter to a card that exists already.
+[[nodiscard]] Status check_state(const Nvram& nvram, const Profile& profile,
+                                 const ChipOptions& options);
 
 }  // namespace kilt::sim

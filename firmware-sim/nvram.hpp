@@ -31,7 +31,8 @@ class Nvram {
   [[nodiscard]] bool empty() const { return cells_.empty(); }
   [[nodiscard]] const Bytes* read(const std::string& cell) const;
   [[nodiscard]] std::vector<std::string> cells_with_prefix(const std::string& prefix) const;
-  /// Each of these is one NVRAM write: durable when it returns.
+  /// Each of these is one NVRAM write: when it returns it outlives this process. (What a crash of
+  /// the whole machine may take is the newest writes, never an older one or a part of one.)
   void write(const std::string& cell, ByteView value);
   /// Replaces part of a cell that exists and is long enough.
   void write_at(const std::string& cell, std::size_t offset, ByteView part);
@@ -57,5 +58,9 @@ class Nvram {
 
 /// Thrown out of Chip::transmit by a tear fault: the card lost power in the middle of a command.
 struct PowerCut {};
+
+/// Thrown by a write that could not be made durable (the host's disk is full, an impossible
+/// offset). Nothing was written; the runtime answers 6581 for it.
+struct NvramFailure {};
 
 }  // namespace kilt::sim

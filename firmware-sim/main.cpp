@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// kilt-sim: the command line. What it does is in hosts/ and ca.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "firmware-sim/hosts/control.hpp"
+#include "firmware-sim/hosts/run.hpp"
+
+namespace kilt::sim {
+
+namespace {
+
+constexpr int exit_usage = 2;
+constexpr int exit_failed = 1;
+
+int report(const Error& error) {
+  fmt::print(stderr, "kilt-sim: {}\n", error.message());
+  return error.kind == ErrorKind::bad_argument ? exit_usage : exit_failed;
+}
+
+struct RunText {
+  RunOptions options{};
+  std::string via = "socket";
+  std::string atr{};
+  std::string timing = "none";
+};
+
+void define_run(CLI::App& app, RunText& text) {
+  auto& options = text.options;
+  app.footer(
+      "Cards that --card takes:\n" + known_cards() +
+      "\nWith several --card: the options hold for all of them; --serial is given once per card, "
+      "in\n"
+      "the same order; FILE of --state and --trace and PATH of --via socket:PATH are for the "
+      "first\n"
+      "card, the others get FILE.2, FILE.3 and so on. --count writes one file for all.\n"
+      "\n"
+      "COMMAND finds the cards through its environment: KILT_READERS for kilt's module and "
+      "program,\n"
+      "KILT_SIM for `kilt-sim insert|remove|fault|stats`; with --via pcscd or vpcd also\n"
+      "PCSCLITE_CSOCK_NAME, which every PC/SC program follows, and KILT_SIM_PCSCD, the daemon's\n"
+      "process id. Without COMMAND these are printed as lines for a shell to evaluate, and the "
+      "cards\n"
+      "stay until SIGINT or SIGTERM.\n"
+      "Exit status: COMMAND's (128 and the signal's number if one ended it); 2 for a wrong "
+      "option;\n"
+      "1 when the simulator could not be started.\n"
+      "\n"
+      "SPEC of --fault: ACTION@apdu:N, ACTION@ins:HH:N or WRITE@nvram:N, several with commas.\n"
+      "  ACTION  remove, remove-after, mute, slow (:MS), sw (:HHHH), truncate (:BYTES), oversize,\n"
+      "          garbage; an argument stands at the end: sw@ins:20:1:6983\n"
+      "  WRITE   kill, kill-after (the card's process dies), tear (power is cut)\n"
+      "  N       which command (with that instruction byte) or memory write, from 1\n"
+      "\n"
+      "Examples:\n"
+      "  kilt-sim run --card kaztoken -- kilt list\n"
+      "  kilt-sim run --card kaztoken --state token.nv --via pcscd -- opensc-tool --atr");
+  app.add_option("--card", options.cards, "kind of card; again for another reader with a card")
+      ->required()
+      ->type_name("NAME");
+  app.add_option("--via", text.via,
+                 "how COMMAND reaches it: socket[:PATH] (kilt only), pcscd (a private pcscd with "
+                 "kilt's reader driver), vpcd (a private pcscd with Debian's vpcd driver), "
+                 "vpcd:PORT (a vpcd that runs already)")
+      ->type_name("WAY")
+      ->capture_default_str();
+  app.add_option("--state", options.state,
+                 "keep the card's memory in FILE across runs; without it the card is as its owner "
+                 "gets it and is forgotten at the end")
+      ->type_name("FILE");
+  app.add_flag("--blank", options.blank, "a card that was never initialised");
+  app.add_option("--atr", text.atr, "answer to reset in place of the card's own")->type_name("HEX");
+  app.add_option("--serial", options.serials, "serial number of the card, hex digits")
+      ->type_name("HEX");
+  app.add_option("--seed", options.seed,
+                 "keys and random numbers follow from N (0: from the system)")
+      ->type_name("N");
+  app.add_option("--timing", text.timing, "real: answers take as long as the real card's")
+      ->type_name("real|none")
+      ->check(CLI::IsMember({"real", "none"}))
+      ->capture_default_str();
+  app.add_option("--fault", options.faults, "something goes wrong, see below")->type_name("SPEC");
+  app.add_option("--count", options.count,
+                 "write the numbers of APDUs and bytes as JSON at the end")
+      ->type_name("FILE");
+  app.add_option("--trace", options.trace, "write every APDU as a vector file, PINs masked")
+      ->type_name("FILE");
+  app.add_flag("--guard", options.guard,
+               "over vpcd: do not allow commands that are only assumed for the card");
+}
+
+int start_run(RunText& text) {
+  auto via = Via::parse(text.via);
+  if (!via) return report(via.error());
+  text.options.via = *via;
+  auto atr = from_hex(text.atr);
+  if (!atr) {
+    return report({ErrorKind::bad_argument, "--atr " + text.atr + " is not made of hex digits"});
+  }
+  text.options.atr = *atr;
+  text.options.real_time = text.timing == "real";
+  auto status = run(text.options);
+  return status ? *status : report(status.error());
+}
+
+struct ControlText {
+  std::string socket{};
+  std::size_t reader = 1;
+  std::string fault{};
+  bool fresh = false;
+};
+
+CLI::App* define_control(CLI::App& app, ControlText& text, const char* name, const char* what) {
+  CLI::App* command = app.add_subcommand(name, what);
+  command->add_option("--reader", text.reader, "the N-th reader of $KILT_SIM, from 1")
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--socket", text.socket, "the reader's socket, instead of $KILT_SIM")
+      ->type_name("PATH");
+  command->footer("Prints the reader's counters afterwards, as one JSON document.");
+  return command;
+}
+
+int control(const ControlText& text, const std::string& words) {
+  auto socket = control_socket(text.socket, text.reader);
+  if (!socket) return report(socket.error());
+  auto answer = send_control(*socket, words);
+  if (!answer) return report(answer.error());
+  fmt::print("{}\n", *answer);
+  return 0;
+}
+
+int main_program(std::vector<std::string> arguments) {
+  CLI::App app{"Simulated key carriers: cards that are not there, for programs that are."};
+  app.name("kilt-sim");
+  app.require_subcommand(1);
+  RunText run_text;
+  ControlText control_text;
+  // What follows "--" is COMMAND's alone, options and all.
+  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  const bool has_command = dashes != arguments.end();
+  if (has_command) run_text.options.command.assign(dashes + 1, arguments.end());
+  arguments.erase(dashes, arguments.end());
+
+  CLI::App* run_command = app.add_subcommand(
+      "run",
+      "start simulated cards and run COMMAND with them: kilt-sim run --card NAME -- COMMAND");
+  define_run(*run_command, run_text);
+  CLI::App* insert =
+      define_control(app, control_text, "insert", "put the card back into its reader");
+  insert->add_flag("--fresh", control_text.fresh, "another card of the same kind instead");
+  CLI::App* remove = define_control(app, control_text, "remove", "pull the card out of its reader");
+  CLI::App* fault = define_control(app, control_text, "fault", "arm faults in the running card");
+  fault->add_option("spec", control_text.fault, "as for run --fault; empty disarms")
+      ->required()
+      ->type_name("SPEC");
+  CLI::App* stats = define_control(app, control_text, "stats", "count what went over the contacts");
+
+  std::reverse(arguments.begin(), arguments.end());
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : exit_usage;
+  }
+  if (has_command && (!run_command->parsed() || run_text.options.command.empty())) {
+    return report({ErrorKind::bad_argument, "after -- a COMMAND is expected, and only by run"});
+  }
+  if (run_command->parsed()) return start_run(run_text);
+  if (insert->parsed())
+    return control(control_text, control_text.fresh ? "insert fresh" : "insert");
+  if (remove->parsed()) return control(control_text, "remove");
+  if (fault->parsed()) return control(control_text, "fault " + control_text.fault);
+  if (stats->parsed()) return control(control_text, "stats");
+  return exit_usage;
+}
+
+}  // namespace
+
+}  // namespace kilt::sim
+
+int main(int argc, char** argv) {
+  return kilt::sim::main_program(std::vector<std::string>(argv + 1, argv + argc));
+}
