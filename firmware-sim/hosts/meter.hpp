@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What went over one reader's contacts: counters for --count and `stats`, and --trace.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "apdu/bytes.hpp"
+#include "apdu/result.hpp"
+#include "firmware-sim/hosts/unique_fd.hpp"
+
+namespace kilt::sim {
+
+class Meter {
+ public:
+  /// Vector format (apdu/trace.hpp). Made new, mode 0600. Errors: bad_argument.
+  Status trace_to(const std::string& path, const std::string& card);
+
+  void exchange(ByteView command, ByteView answer);
+  /// A command that got no answer.
+  void unanswered(ByteView command, const char* why);
+  void reset();
+  void nvram_writes(std::uint64_t now) { nvram_writes_ = now; }
+  /// A card's process ended; the next one counts its writes from zero.
+  void card_left();
+
+  /// {"apdus", "to_card" and "from_card" in bytes, "resets", "nvram_writes", "ins": {"A4": n, …}}
+  [[nodiscard]] nlohmann::json json() const;
+
+ private:
+  void count(ByteView command);
+  void write(const std::string& text);
+
+  UniqueFd trace_;
+  std::uint64_t apdus_ = 0;
+  std::uint64_t to_card_ = 0;
+  std::uint64_t from_card_ = 0;
+  std::uint64_t resets_ = 0;
+  std::uint64_t nvram_before_ = 0;
+  std::uint64_t nvram_writes_ = 0;
+  std::array<std::uint64_t, 256> ins_{};
+};
+
+/// One command as a trace shows it: the body of VERIFY, CHANGE REFERENCE DATA and RESET RETRY
+/// COUNTER is {pin}, in whatever class [7816-4 §11.6].
+[[nodiscard]] std::string masked(ByteView command);
+
+}  // namespace kilt::sim

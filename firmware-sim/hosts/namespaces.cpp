@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firmware-sim/hosts/namespaces.hpp"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+namespace kilt::sim {
+
+namespace {
+
+constexpr const char* run_directory = "/run/pcscd";  // compiled into pcscd
+
+[[noreturn]] void give_up(const char* doing) {
+  std::fprintf(stderr,
+               "kilt-sim: %s: %s; a private pcscd needs root or unprivileged user namespaces\n",
+               doing, std::strerror(errno));
+  ::_exit(126);
+}
+
+void write_proc(const char* path, const std::string& text) {
+  const UniqueFd file(::open(path, O_WRONLY | O_CLOEXEC));
+  if (!file || ::write(file.get(), text.data(), text.size()) < 0) give_up(path);
+}
+
+/// Root inside, the same user outside.
+void become_root_inside() {
+  const auto uid = std::to_string(::geteuid());
+  const auto gid = std::to_string(::getegid());
+  if (::unshare(CLONE_NEWUSER) != 0) give_up("unshare(CLONE_NEWUSER)");
+  write_proc("/proc/self/setgroups", "deny");
+  write_proc("/proc/self/uid_map", "0 " + uid + " 1");
+  write_proc("/proc/self/gid_map", "0 " + gid + " 1");
+}
+
+void cover_run_directory() {
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) give_up("mount /");
+  struct stat found {};
+  if (::stat(run_directory, &found) != 0 && ::mkdir(run_directory, 0755) != 0) {
+    if (::mount("tmpfs", "/run", "tmpfs", 0, "mode=755") != 0) give_up("mount /run");
+    if (::mkdir(run_directory, 0755) != 0) give_up(run_directory);
+  }
+  if (::mount("tmpfs", run_directory, "tmpfs", 0, "mode=755") != 0) give_up("mount /run/pcscd");
+}
+
+void bring_loopback_up() {
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  if (::ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) give_up("loopback");
+  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
+  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) give_up("loopback");
+}
+
+bool join(const std::string& name, pid_t pid, int kind) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/ns/" + name;
+  struct stat theirs {};
+  struct stat ours {};
+  if (::stat(path.c_str(), &theirs) != 0) return false;
+  if (::stat(("/proc/self/ns/" + name).c_str(), &ours) == 0 && ours.st_ino == theirs.st_ino) {
+    return true;
+  }
+  const UniqueFd there(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return there && ::setns(there.get(), kind) == 0;
+}
+
+void pass(int link, int fd) {
+  char byte = 0;
+  iovec data{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  (void)::sendmsg(link, &message, 0);
+}
+
+UniqueFd take(int link) {
+  char byte = 0;
+  iovec data{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  if (::recvmsg(link, &message, MSG_CMSG_CLOEXEC) <= 0) return {};
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (!header || header->cmsg_type != SCM_RIGHTS) return {};
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  return UniqueFd(fd);
+}
+
+}  // namespace
+
+void enter_private_run(bool network) {
+  const bool root = ::geteuid() == 0;
+  if (!root) become_root_inside();
+  if (::unshare(CLONE_NEWNS | (network ? CLONE_NEWNET : 0)) != 0) {
+    if (!root || network) give_up("unshare");
+    ::mkdir(run_directory, 0755);
+    return;
+  }
+  cover_run_directory();
+  if (network) bring_loopback_up();
+}
+
+Result<UniqueFd> socket_inside(pid_t pid) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    return Error{ErrorKind::transport, "socketpair failed"};
+  }
+  const UniqueFd ours(ends[0]);
+  UniqueFd theirs(ends[1]);
+  // A process that joined a user namespace cannot come back, so another one does it.
+  const pid_t helper = ::fork();
+  if (helper == 0) {
+    const bool there = join("user", pid, CLONE_NEWUSER) && join("net", pid, CLONE_NEWNET);
+    const int fd = there ? ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+    if (fd >= 0) pass(theirs.get(), fd);
+    ::_exit(0);
+  }
+  theirs.reset();
+  UniqueFd socket = take(ours.get());
+  while (helper > 0 && ::waitpid(helper, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  if (!socket) {
+    return Error{ErrorKind::transport, "no socket can be made in the network of the private pcscd"};
+  }
+  return socket;
+}
+
+}  // namespace kilt::sim
