@@ -56,7 +56,8 @@ struct Profile {
   std::size_t max_command;    ///< bytes of an encoded APDU that the real reader lets through
   std::size_t max_response;
   bool extended;              ///< reader of this device passes extended APDUs
-  /// Personalises `nvram` if it is empty, then runs on it.
+  /// Personalises `nvram` if it is empty, then runs on it. Null for an NVRAM that check_state()
+  /// refuses as another profile's.
   std::unique_ptr<Chip> (*make)(Nvram& nvram, const ChipOptions& options);
 };
 

@@ -48,9 +48,9 @@ Command typed(const CommandApdu& apdu) {
 
 }  // namespace
 
-CardRuntime::CardRuntime(Bytes atr, Protocol protocol, std::unique_ptr<CommandSet> commands,
+CardRuntime::CardRuntime(Identity identity, Protocol protocol, std::unique_ptr<CommandSet> commands,
                          std::shared_ptr<Stopwatch> stopwatch)
-    : atr_(std::move(atr)),
+    : identity_(std::move(identity)),
       protocol_(protocol),
       commands_(std::move(commands)),
       stopwatch_(std::move(stopwatch)) {

@@ -8,6 +8,7 @@
 
 #include "apdu/command.hpp"
 #include "firmware-sim/chip.hpp"
+#include "firmware-sim/identity.hpp"
 
 namespace kilt::sim {
 
@@ -58,14 +59,15 @@ class CommandSet {
 
 class CardRuntime : public Chip {
  public:
-  CardRuntime(Bytes atr, Protocol protocol, std::unique_ptr<CommandSet> commands,
+  CardRuntime(Identity identity, Protocol protocol, std::unique_ptr<CommandSet> commands,
               std::shared_ptr<Stopwatch> stopwatch);
-  [[nodiscard]] Bytes atr() const override { return atr_; }
+  [[nodiscard]] Bytes atr() const override { return identity_.atr; }
   [[nodiscard]] Protocol protocol() const override { return protocol_; }
   void power_on() override;
   void power_off() override;
   void reset() override;
   Answer transmit(ByteView command) override;
+  [[nodiscard]] std::string serial() const override { return identity_.serial; }
 
  private:
   Bytes answer_t1(ByteView wire);
@@ -74,7 +76,7 @@ class CardRuntime : public Chip {
   Bytes hold_back(Bytes data);
   Reply run(const Command& command);
 
-  Bytes atr_;
+  Identity identity_;
   Protocol protocol_;
   std::unique_ptr<CommandSet> commands_;
   std::shared_ptr<Stopwatch> stopwatch_;

@@ -90,8 +90,9 @@ Identity identity_of(const char* profile, ByteView own_atr, const ChipOptions& o
 std::unique_ptr<Chip> make(const char* name, ByteView own_atr, Protocol protocol, Nvram& nvram,
                            const ChipOptions& options) {
   const auto existing = Identity::load(nvram);
+  if (existing && existing->profile != name) return nullptr;  // check_state() says it in words
   if (!existing && !nvram.empty()) nvram.erase_all();  // personalisation was cut off
-  const Identity identity = existing ? *existing : identity_of(name, own_atr, options);
+  Identity identity = existing ? *existing : identity_of(name, own_atr, options);
 
   const std::size_t memory = options.memory == 0 ? memory_size : options.memory;
   auto stopwatch = std::make_shared<Stopwatch>();
@@ -106,8 +107,9 @@ std::unique_ptr<Chip> make(const char* name, ByteView own_atr, Protocol protocol
     card->set_phase(options.blank ? Phase::virgin : Phase::operational);
     identity.store(nvram);
   }
-  return std::make_unique<CardRuntime>(options.atr.empty() ? identity.atr : options.atr, protocol,
-                                       std::move(card), std::move(stopwatch));
+  if (!options.atr.empty()) identity.atr = options.atr;
+  return std::make_unique<CardRuntime>(std::move(identity), protocol, std::move(card),
+                                       std::move(stopwatch));
 }
 
 std::unique_ptr<Chip> make_usb(Nvram& nvram, const ChipOptions& options) {
