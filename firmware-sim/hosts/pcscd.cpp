@@ -43,17 +43,18 @@ Result<UniqueFd> listen_on(const std::string& path) {
   return listener;
 }
 
-/// pcscd parses every file in this directory: nothing but reader files may be in it
-/// [facts sim-transport §1].
+/// One file for all readers, because pcscd takes files in no order, and the first reader last,
+/// because pcscd lists what it read last first. Nothing beside it, because pcscd parses every file
+/// in this directory [facts sim-transport §1].
 Status write_configuration(const std::string& directory, const std::vector<ReaderEntry>& readers) {
-  for (std::size_t i = 0; i < readers.size(); ++i) {
-    const auto& reader = readers[i];
-    const std::string text = "FRIENDLYNAME \"" + reader.friendly_name + "\"\nDEVICENAME " +
-                             reader.device_name + "\nLIBPATH " + reader.library + "\nCHANNELID " +
-                             std::to_string(reader.channel) + "\n";
-    if (auto done = write_file(directory + "/reader" + std::to_string(i), text); !done) return done;
+  std::string text;
+  for (auto entry = readers.rbegin(); entry != readers.rend(); ++entry) {
+    const auto& reader = *entry;
+    text += "FRIENDLYNAME \"" + reader.friendly_name + "\"\nDEVICENAME " + reader.device_name +
+            "\nLIBPATH " + reader.library + "\nCHANNELID " + std::to_string(reader.channel) +
+            "\n\n";
   }
-  return {};
+  return write_file(directory + "/kilt-sim", text);
 }
 
 /// In the forked child.
