@@ -43,13 +43,11 @@ Result<UniqueFd> listen_on(const std::string& path) {
   return listener;
 }
 
-/// One file for all readers, because pcscd takes files in no order, and the first reader last,
-/// because pcscd lists what it read last first. Nothing beside it, because pcscd parses every file
-/// in this directory [facts sim-transport §1].
+/// One file for all readers, because pcscd takes several in no order. Nothing beside it, because
+/// pcscd parses every file in this directory [facts sim-transport §1].
 Status write_configuration(const std::string& directory, const std::vector<ReaderEntry>& readers) {
   std::string text;
-  for (auto entry = readers.rbegin(); entry != readers.rend(); ++entry) {
-    const auto& reader = *entry;
+  for (const auto& reader : readers) {
     text += "FRIENDLYNAME \"" + reader.friendly_name + "\"\nDEVICENAME " + reader.device_name +
             "\nLIBPATH " + reader.library + "\nCHANNELID " + std::to_string(reader.channel) +
             "\n\n";
