@@ -101,6 +101,10 @@ Result<ResponseApdu> Channel::send_chained(const CommandApdu& command) {
     CommandApdu part = part_of(command, at, block);
     part.set_cla(command.cla() | cla::chaining);
     auto answer = exchange(part);
+    if (answer && answer->status.more_data()) {
+      return Error{ErrorKind::protocol, "the card answers before the chain ended",
+                   answer->status.value};
+    }
     // A card that refuses a block has ended the chain: its reason is the answer.
     if (!answer || !answer->ok()) return answer;
   }

@@ -81,6 +81,12 @@ TEST(Channel, ARefusedBlockEndsTheChain) {
   EXPECT_EQ(card.sent.size(), 1U);
 }
 
+TEST(Channel, AnAnswerInTheMiddleOfAChainIsNonsense) {
+  ScriptedTransport card({"6110", "9000"});
+  Channel channel(card);
+  EXPECT_EQ(channel.send(sign(600)).error().kind, ErrorKind::protocol);
+}
+
 TEST(Channel, RemovalInTheMiddleOfAChainIsRemoval) {
   ScriptedTransport card({"9000"});
   Channel channel(card);
