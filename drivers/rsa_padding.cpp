@@ -159,6 +159,32 @@ Result<Bytes> pss_encode(ByteView digest, Digest hash, Digest mgf_hash, ByteView
   return encoded;
 }
 
+bool pss_matches(ByteView block, ByteView digest, Digest hash, Digest mgf_hash,
+                 std::size_t salt_length, std::size_t modulus_bits) {
+  const std::size_t hash_size = digest_size(hash);
+  const std::size_t bits = modulus_bits == 0 ? 0 : modulus_bits - 1;
+  const std::size_t size = (bits + 7) / 8;
+  if (block.size() != (modulus_bits + 7) / 8 || digest.size() != hash_size ||
+      size < hash_size + 2 || salt_length > size - hash_size - 2) {
+    return false;
+  }
+  if (block.size() != size && block[0] != 0x00) return false;
+  const ByteView encoded = block.last(size);
+  const ByteView h = encoded.subspan(size - hash_size - 1, hash_size);
+  const auto used_bits = static_cast<std::uint8_t>(0xFF >> (8 * size - bits));
+  if (encoded.back() != 0xBC || (encoded[0] & ~used_bits) != 0) return false;
+  Bytes data = copy_of(encoded.first(size - hash_size - 1));
+  apply_mgf1(data, h, mgf_hash);
+  data[0] &= used_bits;
+  const std::size_t separator = data.size() - salt_length - 1;
+  const bool zeros_only =
+      std::all_of(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(separator),
+                  [](std::uint8_t octet) { return octet == 0; });
+  if (!zeros_only || data[separator] != 0x01) return false;
+  const std::array<std::uint8_t, 8> zeros{};
+  return equal(hash_of(hash, {zeros, digest, ByteView(data).last(salt_length)}), h);
+}
+
 Result<Bytes> oaep_encode(ByteView message, Digest hash, Digest mgf_hash, ByteView label,
                           ByteView seed, std::size_t size) {
   const std::size_t hash_size = digest_size(hash);

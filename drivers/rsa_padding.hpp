@@ -23,6 +23,10 @@ Result<Bytes> pkcs1_type2_unpad(ByteView block);
 /// result has the length of the modulus. bad_argument when salt and digest do not fit.
 Result<Bytes> pss_encode(ByteView digest, Digest hash, Digest mgf_hash, ByteView salt,
                          std::size_t modulus_bits);
+/// EMSA-PSS-VERIFY [RFC 8017 §9.1.2] of a block of the modulus' length, for exactly this length of
+/// salt.
+[[nodiscard]] bool pss_matches(ByteView block, ByteView digest, Digest hash, Digest mgf_hash,
+                               std::size_t salt_length, std::size_t modulus_bits);
 /// EME-OAEP-ENCODE [RFC 8017 §7.1.1 step 2]; `seed` is randomness of the hash's length.
 /// bad_argument when the message does not fit.
 Result<Bytes> oaep_encode(ByteView message, Digest hash, Digest mgf_hash, ByteView label,

@@ -11,24 +11,8 @@
 namespace kilt::p11 {
 namespace {
 
-mbedtls_md_type_t md_type(DigestKind kind) {
-  switch (kind) {
-    case DigestKind::sha1:
-      return MBEDTLS_MD_SHA1;
-    case DigestKind::sha224:
-      return MBEDTLS_MD_SHA224;
-    case DigestKind::sha256:
-      return MBEDTLS_MD_SHA256;
-    case DigestKind::sha384:
-      return MBEDTLS_MD_SHA384;
-    case DigestKind::sha512:
-      return MBEDTLS_MD_SHA512;
-  }
-  return MBEDTLS_MD_NONE;
-}
-
-/// A public key in mbedTLS's hands. The few calls whose signature changed between 2.28 and 3 are
-/// made here and nowhere else.
+/// A public key in mbedTLS's hands, for the bare power alone: 2.28 verifies and encrypts only with
+/// one hash for the encoding and its mask, while callers may name two.
 class RsaPublic {
  public:
   explicit RsaPublic(const card::PublicKey& key) {
@@ -65,21 +49,6 @@ class RsaPublic {
     return out;
   }
 
-  bool verify_pss(const Preparation& preparation, ByteView digest, ByteView signature) {
-    const auto hash = md_type(preparation.hash);
-    const auto mgf = md_type(preparation.mgf_hash);
-    static_cast<void>(mbedtls_rsa_set_padding(&context_, MBEDTLS_RSA_PKCS_V21, hash));
-    const auto size = static_cast<unsigned int>(digest.size());
-    const int salt = static_cast<int>(preparation.salt_length);
-#if MBEDTLS_VERSION_MAJOR < 3
-    return mbedtls_rsa_rsassa_pss_verify_ext(&context_, nullptr, nullptr, MBEDTLS_RSA_PUBLIC, hash,
-                                             size, digest.data(), mgf, salt, signature.data()) == 0;
-#else
-    return mbedtls_rsa_rsassa_pss_verify_ext(&context_, hash, size, digest.data(), mgf, salt,
-                                             signature.data()) == 0;
-#endif
-  }
-
  private:
   mbedtls_rsa_context context_;
   bool usable_ = false;
@@ -107,7 +76,12 @@ CK_RV verify_text(const Preparation& preparation, const card::PublicKey& key, By
   if (preparation.mechanism->encoding == Encoding::pss) {
     if (text.size() != digest_size(preparation.hash)) return CKR_DATA_LEN_RANGE;
     if (signature.size() != rsa.size()) return CKR_SIGNATURE_LEN_RANGE;
-    return rsa.verify_pss(preparation, text, signature) ? CKR_OK : CKR_SIGNATURE_INVALID;
+    const auto block = rsa.power(signature);
+    return block && card::pss_matches(*block, text, rsa_digest(preparation.hash),
+                                      rsa_digest(preparation.mgf_hash), preparation.salt_length,
+                                      key.bits())
+               ? CKR_OK
+               : CKR_SIGNATURE_INVALID;
   }
   const auto expected = expected_block(preparation, text, rsa.size());
   if (!expected) return CKR_DATA_LEN_RANGE;

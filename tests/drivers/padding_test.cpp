@@ -129,6 +129,8 @@ TEST(Pss, OpensslVerifies) {
         const auto block = pss_encode(hash, digest, digest, counting(salt), bits);
         ASSERT_TRUE(block);
         ASSERT_EQ(block->size(), key.size());
+        EXPECT_TRUE(pss_matches(*block, hash, digest, digest, salt, bits));
+        EXPECT_FALSE(pss_matches(*block, hash, digest, digest, salt + 1, bits));
         const std::string options =
             std::string("-pkeyopt digest:") + name +
             " -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:" + std::to_string(salt);
@@ -156,6 +158,32 @@ TEST(Pss, RefusesWhatDoesNotFit) {
             ErrorKind::bad_argument);
   EXPECT_FALSE(pss_encode(Bytes(20), Digest::sha256, Digest::sha256, {}, 1024));
   EXPECT_FALSE(pss_encode(Bytes(32), Digest::sha256, Digest::sha256, {}, 0));
+}
+
+TEST(Pss, EveryDamagedOctetIsNoticed) {
+  for (const std::size_t bits : {1031U, 1033U, 1024U}) {
+    const Bytes hash = counting(32);
+    const Bytes good = *pss_encode(hash, Digest::sha256, Digest::sha384, counting(8), bits);
+    const auto matches = [&](ByteView block, ByteView digest) {
+      return pss_matches(block, digest, Digest::sha256, Digest::sha384, 8, bits);
+    };
+    ASSERT_TRUE(matches(good, hash));
+    EXPECT_FALSE(matches(good, counting(31)));
+    EXPECT_FALSE(matches(good, Bytes(32)));
+    EXPECT_FALSE(matches(ByteView(good).first(good.size() - 1), hash));
+    EXPECT_FALSE(matches({}, hash));
+    for (std::size_t i = 0; i < good.size(); ++i) {
+      for (const std::uint8_t flip : {0x01, 0x80}) {
+        Bytes damaged = good;
+        damaged[i] ^= flip;
+        EXPECT_FALSE(matches(damaged, hash)) << bits << " " << i;
+      }
+    }
+  }
+  EXPECT_FALSE(pss_matches(Bytes(33), Bytes(32), Digest::sha256, Digest::sha256, 0, 264));
+  EXPECT_FALSE(pss_matches({}, Bytes(32), Digest::sha256, Digest::sha256, 0, 0));
+  EXPECT_FALSE(
+      pss_matches(Bytes(128), Bytes(32), Digest::sha256, Digest::sha256, ~std::size_t{0}, 1024));
 }
 
 std::string oaep_options(const char* hash, const char* mgf, const std::string& label) {
