@@ -173,7 +173,7 @@ TEST(Pss, EveryDamagedOctetIsNoticed) {
     EXPECT_FALSE(matches(ByteView(good).first(good.size() - 1), hash));
     EXPECT_FALSE(matches({}, hash));
     for (std::size_t i = 0; i < good.size(); ++i) {
-      for (const std::uint8_t flip : {0x01, 0x80}) {
+      for (const auto flip : {std::uint8_t{0x01}, std::uint8_t{0x80}}) {
         Bytes damaged = good;
         damaged[i] ^= flip;
         EXPECT_FALSE(matches(damaged, hash)) << bits << " " << i;
