@@ -15,13 +15,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
 
 namespace kilt::sim {
 
 namespace {
 
-constexpr const char* run_directory = "/run/pcscd";  // compiled into pcscd
+constexpr const char* run_directory = "/run/pcscd";  // compiled into pcscd, as is the next
+constexpr const char* driver_directory = "/usr/lib/pcsc/drivers";
 
 [[noreturn]] void give_up(const char* doing) {
   std::fprintf(stderr,
@@ -55,6 +57,17 @@ void cover_run_directory() {
   if (::mount("tmpfs", run_directory, "tmpfs", 0, "mode=755") != 0) give_up("mount /run/pcscd");
 }
 
+/// pcscd would hot-plug real readers and take them from the system's pcscd.
+void cover_usb_drivers() {
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(driver_directory, none)) {
+    if (entry.path().extension() != ".bundle") continue;
+    if (::mount("tmpfs", entry.path().c_str(), "tmpfs", MS_RDONLY, nullptr) != 0) {
+      give_up("mount over the USB drivers");
+    }
+  }
+}
+
 void bring_loopback_up() {
   const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request{};
@@ -64,16 +77,17 @@ void bring_loopback_up() {
   if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) give_up("loopback");
 }
 
-bool join(const std::string& name, pid_t pid, int kind) {
+enum class Joined { yes, same, no };
+
+Joined join(const std::string& name, pid_t pid, int kind) {
   const std::string path = "/proc/" + std::to_string(pid) + "/ns/" + name;
   struct stat theirs {};
   struct stat ours {};
-  if (::stat(path.c_str(), &theirs) != 0) return false;
-  if (::stat(("/proc/self/ns/" + name).c_str(), &ours) == 0 && ours.st_ino == theirs.st_ino) {
-    return true;
-  }
+  if (::stat(path.c_str(), &theirs) != 0) return Joined::no;
+  if (::stat(("/proc/self/ns/" + name).c_str(), &ours) != 0) return Joined::no;
+  if (ours.st_ino == theirs.st_ino) return Joined::same;
   const UniqueFd there(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  return there && ::setns(there.get(), kind) == 0;
+  return there && ::setns(there.get(), kind) == 0 ? Joined::yes : Joined::no;
 }
 
 void pass(int link, int fd) {
@@ -121,6 +135,7 @@ void enter_private_run(bool network) {
     return;
   }
   cover_run_directory();
+  cover_usb_drivers();
   if (network) bring_loopback_up();
 }
 
@@ -134,7 +149,10 @@ Result<UniqueFd> socket_inside(pid_t pid) {
   // A process that joined a user namespace cannot come back, so another one does it.
   const pid_t helper = ::fork();
   if (helper == 0) {
-    const bool there = join("user", pid, CLONE_NEWUSER) && join("net", pid, CLONE_NEWNET);
+    // "same" network: the other process is still on its way into its own, and this port of ours
+    // may belong to anybody.
+    const bool there = join("user", pid, CLONE_NEWUSER) != Joined::no &&
+                       join("net", pid, CLONE_NEWNET) == Joined::yes;
     const int fd = there ? ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
     if (fd >= 0) pass(theirs.get(), fd);
     ::_exit(0);

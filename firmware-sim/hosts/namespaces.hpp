@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pcscd of our own next to the system's: /run/pcscd covered by a private mount, and for vpcd,
-// which listens on every interface, a network that holds nothing but loopback.
+// A pcscd of our own next to the system's: /run/pcscd and the drivers of real readers covered by
+// private mounts, and for vpcd, which listens on every interface, a network that holds nothing but
+// loopback.
 #pragma once
 
 #include <sys/types.h>

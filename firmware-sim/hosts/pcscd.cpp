@@ -73,6 +73,7 @@ void become_daemon(int listener, int log, bool network) {
   ::setenv("LISTEN_FDS", "1", 1);
   ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
   ::unsetenv("PCSCLITE_FILTER_IGNORE_READER_NAMES");
+  ::unsetenv("PCSCLITE_FILTER_EXTEND_READER_NAMES");
 }
 
 }  // namespace
@@ -85,17 +86,13 @@ Result<std::unique_ptr<Pcscd>> Pcscd::start(Loop& loop, const Workspace& workspa
   }
   auto configuration = workspace.directory("readers");
   if (!configuration) return configuration.take_error();
-  // With no drivers to hot-plug it leaves real readers to the system's pcscd.
-  auto drivers = workspace.directory("drivers");
-  if (!drivers) return drivers.take_error();
   if (auto done = write_configuration(*configuration, readers); !done) return done.take_error();
   std::unique_ptr<Pcscd> pcscd(
       new Pcscd(loop, workspace.file("pcscd.comm"), workspace.file("pcscd.log")));
   auto listener = listen_on(pcscd->socket_);
   if (!listener) return listener.take_error();
   const UniqueFd log(::open(pcscd->log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  pcscd->pid_ = start_program({program, "--foreground", "--info", "--config", *configuration},
-                              {{"PCSCLITE_HP_DROPDIR", *drivers}},
+  pcscd->pid_ = start_program({program, "--foreground", "--info", "--config", *configuration}, {},
                               [&] { become_daemon(listener->get(), log.get(), network); });
   if (pcscd->pid_ < 0) return Error{ErrorKind::no_service, "pcscd cannot be forked"};
   return pcscd;

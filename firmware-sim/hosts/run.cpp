@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -53,6 +55,7 @@ class Run {
   Status start_vpcd();
   Result<std::vector<ReaderEntry>> kilt_entries();
   Result<std::vector<ReaderEntry>> vpcd_entries();
+  Result<std::string> vpcd_copy(std::size_t index);
   Status allow_assumed();
 
   int run_command();
@@ -220,6 +223,17 @@ Result<std::vector<ReaderEntry>> Run::kilt_entries() {
   return entries;
 }
 
+/// Quirk: vpcd 3.3 keeps its sockets by slot and forgets the reader, so two entries of one library
+/// get in each other's way. Another file is another library to the loader.
+Result<std::string> Run::vpcd_copy(std::size_t index) {
+  if (index == 0) return std::string(vpcd_driver);
+  std::string copy = workspace_.file("vpcd" + std::to_string(index + 1) + ".so");
+  std::error_code failed;
+  std::filesystem::copy_file(vpcd_driver, copy, failed);
+  if (failed) return Error{ErrorKind::internal, "copying to " + copy + ": " + failed.message()};
+  return copy;
+}
+
 Result<std::vector<ReaderEntry>> Run::vpcd_entries() {
   if (::access(vpcd_driver, R_OK) != 0) {
     return Error{ErrorKind::unsupported,
@@ -230,9 +244,11 @@ Result<std::vector<ReaderEntry>> Run::vpcd_entries() {
   }
   std::vector<ReaderEntry> entries;
   for (std::size_t i = 0; i < readers_.size(); ++i) {
+    auto driver = vpcd_copy(i);
+    if (!driver) return driver.take_error();
     const int port = private_vpcd_port + static_cast<int>(i) * ports_per_reader;
     entries.push_back({"Virtual PCD " + std::to_string(i + 1), "/dev/null:" + std::to_string(port),
-                       vpcd_driver, port});
+                       *driver, port});
   }
   return entries;
 }
@@ -254,8 +270,10 @@ Status Run::start_pcscd() {
 Status Run::start_vpcd() {
   VpcdHost::MakeSocket make_socket = [this] { return socket_inside(pcscd_->pid()); };
   std::uint16_t port = private_vpcd_port;
+  std::uint16_t step = ports_per_reader;
   if (options_.via.port != 0) {
     port = options_.via.port;
+    step = 1;  // slot 0, slot 1 of the one entry that Debian's package configures
     make_socket = []() -> Result<UniqueFd> {
       UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
       if (!fd) return Error{ErrorKind::transport, "no TCP socket"};
@@ -265,25 +283,23 @@ Status Run::start_vpcd() {
   } else if (auto started = start_pcscd(); !started) {
     return started;
   }
-  for (std::size_t i = 0; i < readers_.size(); ++i) {
-    vpcd_.push_back(std::make_unique<VpcdHost>(
-        loop_, *readers_[i], static_cast<std::uint16_t>(port + i * ports_per_reader), make_socket));
-  }
   if (!options_.guard) {
     if (auto allowed = allow_assumed(); !allowed) return allowed;
+  }
+  for (std::size_t i = 0; i < readers_.size(); ++i) {
+    vpcd_.push_back(std::make_unique<VpcdHost>(
+        loop_, *readers_[i], static_cast<std::uint16_t>(port + i * step), make_socket));
   }
   if (pcscd_) {
     return pcscd_->wait_for_cards(readers_.size(), [this] { return interrupted(); });
   }
+  const auto attached = [](const auto& host) { return host->attached(); };
   const bool reached = loop_.run_until(
-      [&] {
-        return interrupted() || std::all_of(vpcd_.begin(), vpcd_.end(),
-                                            [](const auto& v) { return v->connected(); });
-      },
+      [&] { return interrupted() || std::all_of(vpcd_.begin(), vpcd_.end(), attached); },
       std::chrono::seconds(10));
   if (reached) return {};
-  return Error{ErrorKind::no_service, "no vpcd listens on 127.0.0.1:" + std::to_string(port) +
-                                          " (and every second port after it for more cards)"};
+  return Error{ErrorKind::no_service, "no vpcd answers on 127.0.0.1:" + std::to_string(port) +
+                                          " (further cards: the ports after it)"};
 }
 
 Status Run::allow_assumed() {

@@ -42,6 +42,7 @@ void VpcdHost::follow_card() {
 void VpcdHost::hang_up() {
   ++call_;
   connected_ = false;
+  attached_ = false;
   busy_ = false;
   in_.clear();
   if (fd_) loop_.forget(fd_.get());
@@ -109,6 +110,7 @@ void VpcdHost::next() {
 }
 
 void VpcdHost::hear(Bytes message) {
+  attached_ = true;
   busy_ = true;
   const auto call = call_;
   const auto go_on = [this, call](Code, const Bytes&) {

@@ -22,7 +22,8 @@ class VpcdHost {
   VpcdHost(const VpcdHost&) = delete;
   VpcdHost& operator=(const VpcdHost&) = delete;
 
-  [[nodiscard]] bool connected() const { return connected_; }
+  /// vpcd took the connection and spoke.
+  [[nodiscard]] bool attached() const { return attached_; }
 
  private:
   void follow_card();
@@ -42,6 +43,7 @@ class VpcdHost {
   MakeSocket make_socket_;
   UniqueFd fd_;
   bool connected_ = false;
+  bool attached_ = false;
   bool busy_ = false;       ///< one message is with the card
   std::uint64_t call_ = 0;  ///< tells an answer of this connection from one of an earlier
   std::uint64_t timer_ = 0;
