@@ -8,7 +8,7 @@ namespace kilt::apdu {
 namespace {
 
 constexpr std::size_t short_body_max = 255;
-constexpr std::size_t extended_body_max = 65535;
+[[maybe_unused]] constexpr std::size_t extended_body_max = 65535;
 
 Error wrong_length(const char* why) {
   return {ErrorKind::protocol, std::string("command APDU: ") + why};

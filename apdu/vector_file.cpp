@@ -66,8 +66,10 @@ class VectorParser {
   }
 
   void note(std::string_view text) {
+    const std::string_view content = trimmed(text);
+    if (content.empty()) return;
     if (!comment_.empty()) comment_ += '\n';
-    comment_ += trimmed(text);
+    comment_ += content;
   }
 
   void add_bytes(std::string_view content) {
