@@ -74,6 +74,12 @@ class Card {
   virtual void forget_objects() = 0;
 
   virtual Result<TokenInfo> token_info() = 0;
+  /// The serial number alone, as in TokenInfo: at most one APDU.
+  virtual Result<std::string> serial() {
+    auto info = token_info();
+    if (!info) return info.take_error();
+    return info->serial;
+  }
   /// Spends no try and needs no login. Cheap (at most one APDU).
   virtual Result<PinInfo> pin_status(Role role) = 0;
 
@@ -91,6 +97,9 @@ class Card {
 
   /// Objects visible now. Private data objects appear only under the user's login.
   virtual Result<Directory> list() = 0;
+  /// The same for some classes only: finding a private key by its id need not pay for the
+  /// certificates' directory. May hand back more than was asked for.
+  virtual Result<Directory> list_classes(const ObjectClasses&) { return list(); }
   virtual Result<PublicKey> read_public_key(const ObjectRef& key) = 0;  ///< of either half
   virtual Result<Bytes> read_certificate(const ObjectRef& certificate) = 0;  ///< DER
   virtual Result<Bytes> read_data(const ObjectRef& data) = 0;

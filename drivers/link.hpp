@@ -22,8 +22,8 @@ struct Command {
 
 /// What the user allowed for this token (kilt.toml, typed serial).
 struct Permissions {
-  bool allow_assumed = false;   ///< serial is listed in allow_assumed
-  bool allow_destroy = false;   ///< serial was typed or given (CLI), or is listed
+  bool allow_assumed = false;  ///< serial is listed in allow_assumed
+  bool allow_destroy = false;  ///< serial was typed or given (CLI), or is listed
 };
 
 class Link {

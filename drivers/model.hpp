@@ -24,9 +24,9 @@ enum class KeyType { rsa, gost_256, gost_512 };
 /// What a private key operation is given and answers. Padding that a driver adds is host or card
 /// work, which of both is the driver's business.
 enum class Scheme {
-  rsa_raw,     ///< block of modulus length in, block of modulus length out (no padding at all)
-  rsa_pkcs1,   ///< sign: DigestInfo (or any text) in, EMSA-PKCS1-v1_5 signature out;
-               ///< decrypt: cryptogram in, plain text without padding out
+  rsa_raw,    ///< block of modulus length in, block of modulus length out (no padding at all)
+  rsa_pkcs1,  ///< sign: DigestInfo (or any text) in, EMSA-PKCS1-v1_5 signature out;
+              ///< decrypt: cryptogram in, plain text without padding out
   gost_34_10_2004_256,  ///< 32-byte digest in, 64-byte signature out, s‖r big-endian (PKCS#11 form)
   gost_34_10_2015_512,  ///< 64-byte digest in, 128-byte signature out, s‖r big-endian
 };
@@ -43,10 +43,10 @@ struct KeyUsage {
 
 struct PublicKey {
   KeyType type = KeyType::rsa;
-  Bytes modulus{};    ///< RSA n
-  Bytes exponent{};   ///< RSA e
-  Bytes point{};      ///< GOST: X‖Y, each little-endian, as in SubjectPublicKeyInfo [RFC 4491]
-  Bytes parameters{}; ///< GOST: DER OBJECT IDENTIFIER of the parameter set
+  Bytes modulus{};     ///< RSA n
+  Bytes exponent{};    ///< RSA e
+  Bytes point{};       ///< GOST: X‖Y, each little-endian, as in SubjectPublicKeyInfo [RFC 4491]
+  Bytes parameters{};  ///< GOST: DER OBJECT IDENTIFIER of the parameter set
   [[nodiscard]] std::size_t bits() const;
   bool operator==(const PublicKey&) const = default;
 };
@@ -74,8 +74,8 @@ struct KeyInfo {
   KeyType type = KeyType::rsa;
   std::size_t bits = 0;
   KeyUsage usage;
-  Bytes subject{};             ///< DER Name; empty when the card keeps none
-  bool local = false;          ///< generated on this card
+  Bytes subject{};     ///< DER Name; empty when the card keeps none
+  bool local = false;  ///< generated on this card
   bool sensitive = true;
   bool always_sensitive = false;
   bool never_extractable = false;
@@ -89,7 +89,7 @@ struct PublicKeyInfo {
   Bytes id;
   KeyType type = KeyType::rsa;
   std::size_t bits = 0;
-  KeyUsage usage;              ///< of the private key it belongs to (sign here = verify there)
+  KeyUsage usage;  ///< of the private key it belongs to (sign here = verify there)
   bool local = false;
 };
 
@@ -97,7 +97,7 @@ struct CertificateInfo {
   ObjectRef ref;
   std::string label;
   Bytes id;
-  bool authority = false;      ///< a CA's certificate
+  bool authority = false;  ///< a CA's certificate
   bool trusted = false;
 };
 
@@ -105,8 +105,16 @@ struct DataInfo {
   ObjectRef ref;
   std::string label;
   std::string application;
-  Bytes object_id{};           ///< DER OBJECT IDENTIFIER, may be empty
+  Bytes object_id{};  ///< DER OBJECT IDENTIFIER, may be empty
   bool is_private = false;
+};
+
+/// Classes of objects to list; every directory file left out saves the card's time.
+struct ObjectClasses {
+  bool private_keys = true;
+  bool public_keys = true;
+  bool certificates = true;
+  bool data = true;
 };
 
 /// What one listing pass finds. Bodies (public key values, certificate DER, data) are read later,
@@ -123,19 +131,19 @@ struct PinInfo {
   bool initialized = true;
   std::size_t min_length = 0;
   std::size_t max_length = 0;
-  std::optional<int> tries_left;   ///< unknown where the card does not tell without spending one
+  std::optional<int> tries_left;  ///< unknown where the card does not tell without spending one
   std::optional<int> tries_max;
   bool blocked = false;
-  bool logged_in = false;          ///< the card holds this login now, whoever made it
+  bool logged_in = false;  ///< the card holds this login now, whoever made it
 };
 
 struct TokenInfo {
   std::string label;
-  std::string serial;              ///< upper-case hex as printed on the device where known
-  std::string manufacturer;        ///< of the device
-  std::string hardware_version;    ///< "1.20"; empty if unknown
+  std::string serial;            ///< upper-case hex as printed on the device where known
+  std::string manufacturer;      ///< of the device
+  std::string hardware_version;  ///< "1.20"; empty if unknown
   std::string firmware_version;
-  bool initialized = true;         ///< false: blank card, only initialise() works
+  bool initialized = true;  ///< false: blank card, only initialise() works
   bool has_random = false;
   bool write_protected = false;
 };
@@ -151,7 +159,7 @@ struct Capability {
   KeyType type = KeyType::rsa;
   std::size_t min_bits = 0;
   std::size_t max_bits = 0;
-  std::size_t bits_step = 0;       ///< sizes between are min + n*step
+  std::size_t bits_step = 0;  ///< sizes between are min + n*step
   bool generate = false;
   bool import = false;
   std::vector<Scheme> sign;
@@ -159,8 +167,8 @@ struct Capability {
 };
 
 struct CardModel {
-  std::string name;                ///< CKA model: "KAZTOKEN"
-  std::string store_name;          ///< NCALayer's: "AKKaztokenStore"
+  std::string name;        ///< CKA model: "KAZTOKEN"
+  std::string store_name;  ///< NCALayer's: "AKKaztokenStore"
   FactoryDefaults factory;
   std::vector<Capability> capabilities;
   bool has_so = true;

@@ -23,7 +23,7 @@ struct AtrPattern {
 };
 
 struct Driver {
-  const char* name;                       ///< as in kilt_card(): "kaztoken"
+  const char* name;  ///< as in kilt_card(): "kaztoken"
   const CardModel& (*model)();
   std::vector<AtrPattern> (*atrs)();
   /// Looks at the card itself where the ATR is shared (at most two APDUs, reading only); null:

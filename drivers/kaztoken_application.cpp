@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "drivers/kaztoken_application.hpp"
+
+#include <algorithm>
+
+namespace kilt::card::kaztoken {
+namespace {
+
+using rights::Who;
+
+Bytes joined(const std::vector<Bytes>& entries) {
+  Bytes all;
+  for (const auto& entry : entries)
+    append(all, entry);
+  return all;
+}
+
+/// Readable by anybody; written and deleted by the user [facts kaztoken §10.3].
+Bytes users_file() {
+  return rights::of_file(Who::anybody, Who::user, Who::user);
+}
+
+}  // namespace
+
+std::optional<std::vector<Write>> plan_in_place(ByteView now, ByteView wanted, std::size_t size) {
+  constexpr std::size_t step = IsoFiles::update_step;
+  if (wanted.size() > size) return std::nullopt;
+  const auto first = static_cast<std::size_t>(
+      std::mismatch(now.begin(), now.end(), wanted.begin(), wanted.end()).first - now.begin());
+  if (first == now.size() && first == wanted.size()) return std::vector<Write>{};
+
+  Bytes change = copy_of(wanted.subspan(first));
+  if (now.size() == wanted.size()) {
+    while (change.back() == now[first + change.size() - 1])
+      change.pop_back();
+  } else if (wanted.size() < size) {
+    change.push_back(0x00);  // ends the directory whatever stood behind it
+  }
+  // What is no longer needed is blanked as far as the one write reaches.
+  const std::size_t old_end = now.size() > first ? now.size() - first : 0;
+  if (wanted.size() < now.size() && change.size() < std::min(old_end, step)) {
+    change.resize(std::min(old_end, step));
+  }
+  if (change.size() <= step) return std::vector<Write>{{first, std::move(change)}};
+
+  // An addition stays unseen until its first byte, which is still the 00 that ends the directory.
+  if (first != now.size()) return std::nullopt;
+  std::vector<Write> writes;
+  for (std::size_t at = step; at < change.size(); at += step) {
+    const auto end = std::min(at + step, change.size());
+    writes.push_back({first + at, Bytes(change.begin() + static_cast<std::ptrdiff_t>(at),
+                                        change.begin() + static_cast<std::ptrdiff_t>(end))});
+  }
+  change.resize(step);
+  writes.push_back({first, std::move(change)});
+  return writes;
+}
+
+void Application::forget() {
+  odf_read_ = false;
+  odf_.clear();
+  directories_.clear();
+}
+
+Status Application::read_odf() {
+  if (odf_read_) return {};
+  auto read = files_.read_entries(file::odf);
+  if (!read) {
+    if (read.error().kind != ErrorKind::not_found) return read.take_error().within("reading ODF");
+    odf_read_ = true;
+    odf_.clear();
+    return {};
+  }
+  auto lines = pkcs15::split(read->content);
+  if (!lines) return lines.take_error().within("reading ODF");
+  odf_ = std::move(*lines);
+  odf_file_size_ = read->size;
+  odf_read_ = true;
+  return {};
+}
+
+Result<bool> Application::exists() {
+  if (auto status = read_odf(); !status) return status.take_error();
+  return !odf_.empty();
+}
+
+Result<Application::Directory*> Application::directory(pkcs15::Kind kind) {
+  if (const auto known = directories_.find(kind); known != directories_.end())
+    return &known->second;
+  if (auto status = read_odf(); !status) return status.take_error();
+  auto pointers = pkcs15::parse_odf(joined(odf_));
+  if (!pointers) return pointers.take_error();
+  Directory made;
+  for (const auto& pointer : *pointers) {
+    if (pointer.tag != static_cast<std::uint8_t>(kind)) continue;
+    auto path = parse_path(pointer.path);
+    if (!path) return path.take_error().within("reading ODF");
+    auto read = files_.read_entries(*path);
+    if (!read) return read.take_error();
+    auto entries = pkcs15::split(read->content);
+    if (!entries) return entries.take_error().within("reading " + to_string(*path));
+    made = {std::move(*path), std::move(*entries), read->size};
+    break;
+  }
+  return &directories_.emplace(kind, std::move(made)).first->second;
+}
+
+Result<std::vector<Bytes>> Application::entries(pkcs15::Kind kind) {
+  auto found = directory(kind);
+  if (!found) return found.take_error();
+  return (*found)->entries;
+}
+
+Status Application::store(pkcs15::Kind kind, std::vector<Bytes> entries) {
+  auto found = directory(kind);
+  if (!found) return found.take_error();
+  Directory& target = **found;
+  if (target.path.empty()) {
+    if (entries.empty()) return {};
+    return create_directory(kind, target, std::move(entries));
+  }
+  const auto writes = plan_in_place(joined(target.entries), joined(entries), target.size);
+  if (!writes) return switch_directory(kind, target, std::move(entries));
+  if (!writes->empty()) {
+    if (auto selected = files_.select(target.path); !selected) return selected.take_error();
+  }
+  for (const auto& write : *writes) {
+    if (auto status = files_.update(write.offset, write.data); !status) return status;
+  }
+  target.entries = std::move(entries);
+  return {};
+}
+
+Status Application::add(pkcs15::Kind kind, Bytes entry) {
+  auto all = entries(kind);
+  if (!all) return all.take_error();
+  all->push_back(std::move(entry));
+  return store(kind, std::move(*all));
+}
+
+Status Application::replace_if_simple(pkcs15::Kind kind, const Bytes& old, Bytes changed) {
+  auto found = directory(kind);
+  if (!found) return found.take_error();
+  std::vector<Bytes> wanted = (*found)->entries;
+  const auto at = std::find(wanted.begin(), wanted.end(), old);
+  if (at == wanted.end()) return {};
+  *at = std::move(changed);
+  const auto writes = plan_in_place(joined((*found)->entries), joined(wanted), (*found)->size);
+  if (!writes || writes->size() > 1) return {};
+  return store(kind, std::move(wanted));
+}
+
+bool Application::is_named(const FilePath& path) const {
+  const auto pointers = pkcs15::parse_odf(joined(odf_));
+  if (!pointers) return true;
+  return std::any_of(pointers->begin(), pointers->end(), [&](const auto& pointer) {
+    const auto named = parse_path(pointer.path);
+    return named && *named == path;
+  });
+}
+
+bool Application::knows_every_directory() const {
+  return std::all_of(odf_.begin(), odf_.end(), [](const Bytes& line) {
+    switch (static_cast<pkcs15::Kind>(line[0])) {
+      case pkcs15::Kind::private_keys:
+      case pkcs15::Kind::public_keys:
+      case pkcs15::Kind::certificates:
+      case pkcs15::Kind::data:
+      case pkcs15::Kind::authentication:
+        return true;
+    }
+    return false;
+  });
+}
+
+Status Application::fill_new_file(std::uint16_t id, std::size_t size, ByteView content) {
+  const FilePath path = in_application(id);
+  const Bytes made = transparent_file(id, size, users_file());
+  if (auto status = files_.enter(file::application); !status) return status;
+  auto status = files_.create(made, "create a directory");
+  if (!status && status.error().kind == ErrorKind::exists) {
+    // Left by an interrupted change: ODF does not name it, so nothing is in it that counts.
+    if (auto removed = files_.remove(path); !removed) return removed;
+    if (auto entered = files_.enter(file::application); !entered) return entered;
+    status = files_.create(made, "create a directory");
+  }
+  if (!status) return status;
+  if (auto written = write_value(path, content); !written) {
+    (void)files_.remove(path);
+    return written;
+  }
+  return {};
+}
+
+Status Application::create_directory(pkcs15::Kind kind, Directory& directory,
+                                     std::vector<Bytes> entries) {
+  const std::uint16_t id = directory_id(kind);
+  const Bytes content = joined(entries);
+  const std::size_t size = std::max(directory_size, (content.size() + 1023) / 1024 * 1024);
+  if (auto status = fill_new_file(id, size, content); !status) return status;
+  if (auto status = point_odf(kind, in_application(id)); !status) {
+    (void)files_.remove(in_application(id));
+    return status;
+  }
+  directory = {in_application(id), std::move(entries), size};
+  return {};
+}
+
+Status Application::switch_directory(pkcs15::Kind kind, Directory& directory,
+                                     std::vector<Bytes> entries) {
+  const Bytes content = joined(entries);
+  const std::uint16_t standard = directory_id(kind);
+  const auto other = static_cast<std::uint16_t>(standard | 0x10);
+  const std::uint16_t id = directory.path == in_application(standard) ? other : standard;
+  if (is_named(in_application(id))) {
+    return Error{ErrorKind::no_space, "the directory cannot be changed: its spare file is in use"};
+  }
+  std::size_t size = std::max(directory.size, (content.size() + 1023) / 1024 * 1024);
+  auto filled = fill_new_file(id, size, content);
+  if (!filled && filled.error().kind == ErrorKind::no_space && size > content.size()) {
+    size = (content.size() + 127) / 128 * 128;  // a nearly full card still can be tidied up
+    filled = fill_new_file(id, size, content);
+  }
+  if (!filled) return filled;
+  const FilePath old = directory.path;
+  if (auto status = point_odf(kind, in_application(id)); !status) {
+    (void)files_.remove(in_application(id));
+    return status;
+  }
+  directory = {in_application(id), std::move(entries), size};
+  (void)files_.remove(old);  // no longer named; a failure only leaves it lying there
+  return {};
+}
+
+Status Application::point_odf(pkcs15::Kind kind, const FilePath& path) {
+  const auto tag = static_cast<std::uint8_t>(kind);
+  const Bytes line = pkcs15::encode(pkcs15::DirectoryPointer{tag, path_bytes(path)});
+  std::vector<Bytes> lines = odf_;
+  const auto old =
+      std::find_if(lines.begin(), lines.end(), [&](const Bytes& l) { return l[0] == tag; });
+  if (old != lines.end()) {
+    *old = line;
+  } else {
+    lines.push_back(line);
+  }
+  const auto writes = plan_in_place(joined(odf_), joined(lines), odf_file_size_);
+  if (!writes || writes->size() > 1)
+    return Error{ErrorKind::no_space, "the list of directories (ODF) is full"};
+  if (auto selected = files_.select(file::odf); !selected) return selected.take_error();
+  for (const auto& write : *writes) {
+    if (auto status = files_.update(write.offset, write.data); !status) return status;
+  }
+  odf_ = std::move(lines);
+  return {};
+}
+
+Result<FilePath> Application::create_value(std::uint16_t first,
+                                           const std::vector<std::uint16_t>& used, std::size_t size,
+                                           const Bytes& security) {
+  if (auto status = files_.enter(file::application); !status) return status.take_error();
+  std::vector<std::uint16_t> orphans;
+  for (std::uint16_t id = first; id <= (first | 0xFF); ++id) {
+    if (std::find(used.begin(), used.end(), id) != used.end()) continue;
+    auto status = files_.create(transparent_file(id, size, security), "create a file");
+    if (status) return in_application(id);
+    if (status.error().kind == ErrorKind::exists) {
+      orphans.push_back(id);
+      continue;
+    }
+    if (status.error().kind != ErrorKind::no_space || orphans.empty() || !knows_every_directory()) {
+      return status.take_error();
+    }
+    for (auto orphan : orphans)
+      (void)files_.remove(in_application(orphan));
+    orphans.clear();
+    if (auto entered = files_.enter(file::application); !entered) return entered.take_error();
+    --id;
+  }
+  return Error{ErrorKind::no_space, "the card has no free file number left"};
+}
+
+Status Application::write_value(const FilePath& path, ByteView value) {
+  auto selected = files_.select(path);
+  if (!selected) return selected.take_error();
+  return files_.update(0, value);
+}
+
+Status Application::ensure_file(std::uint16_t id, std::size_t size, const Bytes& security,
+                                ByteView content) {
+  if (auto status = files_.enter(file::application); !status) return status;
+  auto status = files_.create(transparent_file(id, size, security), "create a file");
+  if (!status && status.error().kind != ErrorKind::exists) return status;
+  return write_value(in_application(id), content);
+}
+
+}  // namespace kilt::card::kaztoken

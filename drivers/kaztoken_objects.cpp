@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Changing and deleting a Kaztoken's objects.
+#include <algorithm>
+
+#include "drivers/kaztoken_card.hpp"
+
+namespace kilt::card::kaztoken {
+namespace {
+
+using pkcs15::Kind;
+
+Kind kind_of(ObjectClass object_class) {
+  switch (object_class) {
+    case ObjectClass::private_key:
+      return Kind::private_keys;
+    case ObjectClass::public_key:
+      return Kind::public_keys;
+    case ObjectClass::certificate:
+      return Kind::certificates;
+    case ObjectClass::data:
+      return Kind::data;
+  }
+  return Kind::data;
+}
+
+Error gone() {
+  return {ErrorKind::not_found, "the object is not on the card (any more)"};
+}
+
+}  // namespace
+
+Result<KaztokenCard::Found> KaztokenCard::find_entry(Kind kind, const ObjectRef& object) {
+  const auto pick = [&](const auto& list) -> Result<Found> {
+    if (!list) return list.error();
+    for (const auto& listed : *list) {
+      if (listed.token == object.token && !listed.raw.empty())
+        return Found{listed.path, listed.raw};
+    }
+    return gone();
+  };
+  switch (kind) {
+    case Kind::private_keys:
+      return pick(private_keys());
+    case Kind::public_keys:
+      return pick(public_keys());
+    case Kind::certificates:
+      return pick(certificates());
+    case Kind::data:
+      return pick(data_objects());
+    case Kind::authentication:
+      break;
+  }
+  return gone();
+}
+
+Status KaztokenCard::replace_entry(Kind kind, const Bytes& old, std::optional<Bytes> changed) {
+  auto entries = application_.entries(kind);
+  if (!entries) return entries.take_error();
+  const auto at = std::find(entries->begin(), entries->end(), old);
+  if (at == entries->end()) return gone();
+  if (changed) {
+    *at = std::move(*changed);
+  } else {
+    entries->erase(at);
+  }
+  return application_.store(kind, std::move(*entries));
+}
+
+Status KaztokenCard::change_attributes(const ObjectRef& object, const AttributeChange& change) {
+  if ((change.label && change.label->size() > 255) || (change.id && change.id->size() > 64)) {
+    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most, an id 64"};
+  }
+  if (change.id && object.object_class == ObjectClass::data) {
+    return Error{ErrorKind::unsupported, "data objects have no id"};
+  }
+  if (change.subject && object.object_class != ObjectClass::private_key) {
+    return Error{ErrorKind::unsupported, "only private keys have a subject of their own"};
+  }
+  if (auto status = prepare_write("changing an object"); !status) return status;
+  const Kind kind = kind_of(object.object_class);
+  auto entry = find_entry(kind, object);
+  if (!entry) return entry.take_error();
+  auto changed = pkcs15::rewrite(kind, entry->raw, {change.label, change.id, change.subject, {}});
+  if (!changed) return changed.take_error().within("changing an object");
+  if (auto status = replace_entry(kind, entry->raw, std::move(*changed)); !status) {
+    application_.forget();
+    return status.take_error().within("changing an object");
+  }
+  note_change();
+  return {};
+}
+
+/// A public key of ours names its private key; once that is gone it stands by itself.
+void KaztokenCard::loosen_public_key(std::uint32_t reference) {
+  auto entries = application_.entries(Kind::public_keys);
+  if (!entries) return;
+  for (auto& raw : *entries) {
+    const auto entry = pkcs15::parse_public_key(raw);
+    if (!entry || entry->reference != reference) continue;
+    if (auto loose = pkcs15::rewrite(Kind::public_keys, raw, {{}, {}, {}, 0}))
+      raw = std::move(*loose);
+  }
+  (void)application_.store(Kind::public_keys, std::move(*entries));
+}
+
+Status KaztokenCard::delete_private_key(std::uint32_t token) {
+  auto keys = private_keys();
+  if (!keys) return keys.take_error();
+  const auto key =
+      std::find_if(keys->begin(), keys->end(), [&](const auto& k) { return k.token == token; });
+  if (key == keys->end()) return gone();
+  loosen_public_key(token);
+  if (auto status = keys_.remove_pair(static_cast<std::uint8_t>(token)); !status) return status;
+  if (key->raw.empty()) return {};
+  return replace_entry(Kind::private_keys, key->raw, std::nullopt);
+}
+
+Status KaztokenCard::delete_object(const ObjectRef& object) {
+  begin();
+  if (auto status = pins_.require_user("deleting an object"); !status) return status;
+  application_.forget();
+  Status done;
+  if (object.object_class == ObjectClass::private_key) {
+    done = delete_private_key(object.token);
+  } else {
+    const Kind kind = kind_of(object.object_class);
+    auto entry = find_entry(kind, object);
+    if (!entry) return entry.take_error();
+    auto removed = files_.remove(entry->path);
+    if (!removed && removed.error().kind != ErrorKind::not_found)
+      return removed.take_error().within("deleting an object");
+    bodies_.erase(entry->path);
+    public_values_.erase(entry->path);
+    done = replace_entry(kind, entry->raw, std::nullopt);
+  }
+  if (!done) {
+    application_.forget();
+    return done.take_error().within("deleting an object");
+  }
+  note_change();
+  return {};
+}
+
+}  // namespace kilt::card::kaztoken

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "drivers/rsa_check.hpp"
+
+#include <mbedtls/bignum.h>
+
+namespace kilt::card {
+namespace {
+
+/// An mbedTLS number; wiped when it goes.
+class Number {
+ public:
+  Number() { mbedtls_mpi_init(&value_); }
+  explicit Number(ByteView big_endian) : Number() {
+    ok_ = mbedtls_mpi_read_binary(&value_, big_endian.data(), big_endian.size()) == 0;
+  }
+  Number(const Number&) = delete;
+  Number& operator=(const Number&) = delete;
+  ~Number() { mbedtls_mpi_free(&value_); }
+  [[nodiscard]] bool ok() const { return ok_; }
+  mbedtls_mpi* operator*() { return &value_; }
+
+ private:
+  mbedtls_mpi value_;
+  bool ok_ = true;
+};
+
+/// a * b mod m = 1
+bool is_inverse(Number& a, Number& b, Number& m) {
+  Number product, rest;
+  return mbedtls_mpi_mul_mpi(*product, *a, *b) == 0 &&
+         mbedtls_mpi_mod_mpi(*rest, *product, *m) == 0 && mbedtls_mpi_cmp_int(*rest, 1) == 0;
+}
+
+/// e * d mod (p - 1) = 1
+bool is_exponent(Number& e, Number& d, Number& p) {
+  Number less;
+  return mbedtls_mpi_sub_int(*less, *p, 1) == 0 && is_inverse(e, d, less);
+}
+
+}  // namespace
+
+bool is_private_power(const PublicKey& key, ByteView input, ByteView result) {
+  Number n(key.modulus), e(key.exponent), in(input), out(result), power;
+  if (!n.ok() || !e.ok() || !in.ok() || !out.ok()) return false;
+  if (mbedtls_mpi_exp_mod(*power, *out, *e, *n, nullptr) != 0) return false;
+  return mbedtls_mpi_cmp_mpi(*power, *in) == 0;
+}
+
+Status check_private_key(const RsaPrivateKey& key) {
+  const Error bad{ErrorKind::bad_data, "the private key's components do not belong together"};
+  Number n(key.modulus), e(key.public_exponent), p(key.prime1.view()), q(key.prime2.view());
+  Number dp(key.exponent1.view()), dq(key.exponent2.view()), coefficient(key.coefficient.view());
+  for (const auto* number : {&n, &e, &p, &q, &dp, &dq, &coefficient}) {
+    if (!number->ok()) return bad;
+  }
+  if (mbedtls_mpi_cmp_int(*p, 3) < 0 || mbedtls_mpi_cmp_int(*q, 3) < 0) return bad;
+  Number product;
+  const bool fits = mbedtls_mpi_mul_mpi(*product, *p, *q) == 0 &&
+                    mbedtls_mpi_cmp_mpi(*product, *n) == 0 && is_exponent(e, dp, p) &&
+                    is_exponent(e, dq, q) && is_inverse(q, coefficient, p);
+  if (!fits) return bad;
+  return {};
+}
+
+}  // namespace kilt::card

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arithmetic checks on RSA keys and results, by mbedTLS.
+#pragma once
+
+#include "apdu/result.hpp"
+#include "drivers/model.hpp"
+
+namespace kilt::card {
+
+/// Whether `result` is the private power of `input`: result^e mod n = input. All big-endian, of
+/// modulus length. A card that computed with another key, or wrongly, is found out.
+[[nodiscard]] bool is_private_power(const PublicKey& key, ByteView input, ByteView result);
+
+/// bad_data when the components do not make one RSA key (n = pq, coefficient and exponents fit).
+[[nodiscard]] Status check_private_key(const RsaPrivateKey& key);
+
+}  // namespace kilt::card
