@@ -4,8 +4,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "firmware-sim/ca.hpp"
 #include "firmware-sim/hosts/control.hpp"
 #include "firmware-sim/hosts/run.hpp"
+#include "firmware-sim/hosts/workspace.hpp"
 
 namespace kilt::sim {
 
@@ -58,6 +60,7 @@ void define_run(CLI::App& app, RunText& text) {
       "  kilt-sim run --card kaztoken --state token.nv --via pcscd -- opensc-tool --atr");
   app.add_option("--card", options.cards, "kind of card; again for another reader with a card")
       ->required()
+      ->allow_extra_args(false)
       ->type_name("NAME");
   app.add_option("--via", text.via,
                  "how COMMAND reaches it: socket[:PATH] (kilt only), pcscd (a private pcscd with "
@@ -72,6 +75,7 @@ void define_run(CLI::App& app, RunText& text) {
   app.add_flag("--blank", options.blank, "a card that was never initialised");
   app.add_option("--atr", text.atr, "answer to reset in place of the card's own")->type_name("HEX");
   app.add_option("--serial", options.serials, "serial number of the card, hex digits")
+      ->allow_extra_args(false)
       ->type_name("HEX");
   app.add_option("--seed", options.seed,
                  "keys and random numbers follow from N (0: from the system)")
@@ -80,7 +84,9 @@ void define_run(CLI::App& app, RunText& text) {
       ->type_name("real|none")
       ->check(CLI::IsMember({"real", "none"}))
       ->capture_default_str();
-  app.add_option("--fault", options.faults, "something goes wrong, see below")->type_name("SPEC");
+  app.add_option("--fault", options.faults, "something goes wrong, see below")
+      ->allow_extra_args(false)
+      ->type_name("SPEC");
   app.add_option("--count", options.count,
                  "write the numbers of APDUs and bytes as JSON at the end")
       ->type_name("FILE");
@@ -131,6 +137,53 @@ int control(const ControlText& text, const std::string& words) {
   return 0;
 }
 
+struct CaText {
+  std::string directory{};
+  std::string request{};
+  std::string output{};
+  std::string purpose = "sign";
+  unsigned bits = 2048;
+  CLI::App* init = nullptr;
+  CLI::App* issue = nullptr;
+};
+
+void define_ca(CLI::App& app, CaText& text) {
+  CLI::App* ca = app.add_subcommand("ca", "a test CA that issues certificates of the NCA's shape");
+  ca->require_subcommand(1);
+  text.init = ca->add_subcommand("init", "make a CA: DIR/ca.pem and, in the clear, DIR/ca.key.pem");
+  text.init->add_option("dir", text.directory, "its directory")->required()->type_name("DIR");
+  text.init->add_option("--bits", text.bits, "size of the CA's RSA key")
+      ->check(CLI::IsMember({2048, 3072, 4096}))
+      ->capture_default_str();
+  text.issue = ca->add_subcommand("issue", "check a request and issue a certificate for a year");
+  text.issue->add_option("dir", text.directory, "the CA's directory")->required()->type_name("DIR");
+  text.issue->add_option("request", text.request, "PKCS#10 request with an RSA key, PEM or DER")
+      ->required()
+      ->type_name("REQUEST");
+  text.issue->add_option("-o,--output", text.output, "where the certificate goes, as PEM")
+      ->required()
+      ->type_name("CERT");
+  text.issue
+      ->add_option("--purpose", text.purpose,
+                   "auth: digitalSignature, keyEncipherment, clientAuth; sign: digitalSignature, "
+                   "nonRepudiation, emailProtection")
+      ->type_name("auth|sign")
+      ->check(CLI::IsMember({"auth", "sign"}))
+      ->capture_default_str();
+}
+
+int run_ca(const CaText& text) {
+  if (text.init->parsed()) {
+    auto done = ca_init(text.directory, text.bits);
+    return done ? 0 : report(done.error());
+  }
+  auto certificate = ca_issue(text.directory, text.request,
+                              text.purpose == "auth" ? Purpose::auth : Purpose::sign);
+  if (!certificate) return report(certificate.error());
+  auto written = write_file(text.output, *certificate);
+  return written ? 0 : report(written.error());
+}
+
 int main_program(std::vector<std::string> arguments) {
   CLI::App app{"Simulated key carriers: cards that are not there, for programs that are."};
   app.name("kilt-sim");
@@ -157,6 +210,9 @@ int main_program(std::vector<std::string> arguments) {
       ->type_name("SPEC");
   CLI::App* stats = define_control(app, control_text, "stats", "count what went over the contacts");
 
+  CaText ca_text;
+  define_ca(app, ca_text);
+
   std::reverse(arguments.begin(), arguments.end());
   try {
     app.parse(arguments);
@@ -172,7 +228,7 @@ int main_program(std::vector<std::string> arguments) {
   if (remove->parsed()) return control(control_text, "remove");
   if (fault->parsed()) return control(control_text, "fault " + control_text.fault);
   if (stats->parsed()) return control(control_text, "stats");
-  return exit_usage;
+  return run_ca(ca_text);
 }
 
 }  // namespace
