@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a command asks of the person in front of it: PINs and confirmations.
+#include <fmt/format.h>
+
+#include "cli/context.hpp"
+#include "cli/text.hpp"
+#include "cli/uri.hpp"
+
+namespace kilt::cli {
+namespace {
+
+std::string tries(const card::PinInfo& pin) {
+  if (!pin.tries_left) return "the token does not tell how many tries are left";
+  return *pin.tries_left == 1 ? "the last try" : fmt::format("{} tries left", *pin.tries_left);
+}
+
+const char* whose(card::Role role) {
+  return role == card::Role::user ? "User PIN" : "Security officer's PIN";
+}
+
+/// pin-source of the --token URI, where no option names a source [RFC 7512 §2.4].
+Result<PinOptions> with_pin_source(const Context& context, card::Role role, PinOptions options) {
+  if (options.given() || role != card::Role::user || !is_uri(context.token)) return options;
+  auto uri = parse_uri(context.token);
+  if (!uri) return uri.take_error();
+  if (!uri->pin_source) return options;
+  std::string path = *uri->pin_source;
+  if (path.starts_with("file:")) path.erase(0, 5);
+  if (path.starts_with("//")) path.erase(0, 2);
+  if (path.empty() || path.starts_with('|')) {
+    return Error{ErrorKind::bad_argument, "the pin-source of the PKCS#11 URI names no file"};
+  }
+  options.file = path;
+  return options;
+}
+
+}  // namespace
+
+Result<SecretBytes> ask_pin(Context& context, Session& session, card::Role role,
+                            const PinOptions& options) {
+  auto state =
+      session.with_card([&](card::Card&) { return session.may_try(role, context.spend_last_try); });
+  if (!state) return state.take_error();
+  auto source = with_pin_source(context, role, options);
+  if (!source) return source.take_error();
+  const std::string prompt =
+      fmt::format("{} of {} ({})", whose(role), session.name(), tries(*state));
+  return obtain_pin(*source, context.console, prompt, false);
+}
+
+Result<SecretBytes> ask_new_pin(Context& context, Session& session, card::Role role,
+                                const PinOptions& options) {
+  auto state = session.with_card([&](card::Card& card) { return card.pin_status(role); });
+  if (!state) return state.take_error();
+  std::string prompt =
+      fmt::format("New {} of {}", role == card::Role::user ? "user PIN" : "security officer's PIN",
+                  session.name());
+  if (state->max_length != 0) {
+    prompt += fmt::format(" ({} to {} characters)", state->min_length, state->max_length);
+  }
+  auto pin = obtain_pin(options, context.console, prompt, true);
+  if (!pin) return pin;
+  const bool too_long = state->max_length != 0 && pin->size() > state->max_length;
+  if (pin->size() < state->min_length || too_long) {
+    return Error{ErrorKind::pin_length, fmt::format("the new PIN must have {} to {} characters",
+                                                    state->min_length, state->max_length)};
+  }
+  return pin;
+}
+
+void warn_of_factory_pin(Context& context, Session& session, card::Role role,
+                         const SecretBytes& pin) {
+  const auto& factory = session.model().factory;
+  const std::string& known = role == card::Role::user ? factory.user_pin : factory.so_pin;
+  if (known.empty() || !pin.equals(as_bytes(known))) return;
+  context.console.warn(
+      fmt::format("{} is still the one that everybody knows from the maker; change it with `kilt "
+                  "pin change{}`.",
+                  role == card::Role::user ? "The user PIN" : "The security officer's PIN",
+                  role == card::Role::user ? "" : " --so"));
+}
+
+Status confirm_loss(Context& context, Session& session, const std::string& what_is_lost, bool yes) {
+  const std::string& serial = session.token().serial;
+  if (yes) {
+    if (context.token == serial) return {};
+    return Error{ErrorKind::bad_argument,
+                 "--yes is accepted only together with --token and the exact serial"};
+  }
+  auto typed = prompt_line(
+      fmt::format("{}\nType the serial {} to go on: ", what_is_lost, printable(serial)));
+  if (!typed) return typed.take_error();
+  if (*typed == serial) return {};
+  return Error{ErrorKind::cancelled, "what was typed is not the serial, so nothing was done"};
+}
+
+}  // namespace kilt::cli

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signatures over files: what a mechanism's name means, made by the card, verified by mbedTLS.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apdu/result.hpp"
+#include "drivers/card.hpp"
+#include "drivers/rsa_padding.hpp"
+
+namespace kilt::cli {
+
+struct Mechanism {
+  std::string name;  ///< "pkcs1-sha256"
+  card::Digest digest;
+  bool pss;  ///< RSASSA-PSS, MGF1 with the same digest, salt as long as the digest
+};
+
+/// All mechanisms; the first is the default.
+[[nodiscard]] const std::vector<Mechanism>& mechanisms();
+/// bad_argument with the list of names.
+Result<Mechanism> find_mechanism(const std::string& name);
+
+/// The raw signature (as long as the modulus, big-endian) over a digest. Needs the login.
+Result<Bytes> sign_digest(card::Card& card, const card::KeyInfo& key, const Mechanism& mechanism,
+                          ByteView digest);
+/// verify_failed; unsupported for a key that is not RSA.
+Status verify_digest(const card::PublicKey& key, const Mechanism& mechanism, ByteView digest,
+                     ByteView signature);
+
+}  // namespace kilt::cli
