@@ -3,6 +3,7 @@
 #include "apdu/transport/readers.hpp"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <map>
@@ -135,10 +136,10 @@ Result<std::unique_ptr<Readers>> Readers::open(const std::string& spec) {
 }
 
 Readers::Readers(std::vector<std::unique_ptr<ReaderSource>> sources)
-    : sources_(std::move(sources)), names_(std::make_unique<Names>()) {}
+    : sources_(std::move(sources)), names_(std::make_unique<Names>()), process_(::getpid()) {}
 
 Readers::~Readers() {
-  if (abandoned_) (void)names_.release();  // its lock may be held by a thread of the parent
+  if (process_ != ::getpid()) (void)names_.release();  // a thread of the parent may hold its lock
 }
 
 Result<std::vector<ReaderState>> Readers::states() {
@@ -226,7 +227,6 @@ Result<std::unique_ptr<Transport>> Readers::connect(const std::string& name) {
 }
 
 void Readers::abandon() {
-  abandoned_ = true;
   for (auto& source : sources_)
     source->abandon();
 }

@@ -78,8 +78,9 @@ class Readers {
   Status wait(const std::vector<ReaderState>& known, std::chrono::milliseconds timeout);
   void cancel();
   Result<std::unique_ptr<Transport>> connect(const std::string& name);
-  /// For a forked child: takes no lock, says nothing to anybody, and makes the destructor leak
-  /// what the parent still uses. Nothing else may be called afterwards.
+  /// For a forked child: takes no lock and says nothing to anybody. Nothing else may be called
+  /// afterwards but the destructor, which leaks what the parent still uses (as it does in any
+  /// process but the one that made this object).
   void abandon();
 
  private:
@@ -90,7 +91,7 @@ class Readers {
 
   std::vector<std::unique_ptr<ReaderSource>> sources_;
   std::unique_ptr<Names> names_;
-  bool abandoned_ = false;
+  const int process_;
 };
 
 std::unique_ptr<ReaderSource> make_pcsc_source();

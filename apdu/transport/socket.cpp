@@ -115,7 +115,7 @@ class SocketTransport : public Transport {
 
  private:
   SocketTransport(SocketLink link, std::string reader)
-      : link_(std::move(link)), reader_(std::move(reader)) {}
+      : link_(std::move(link)), reader_(std::move(reader)), process_(::getpid()) {}
   Status parse_connect(ByteView payload);
   Result<Bytes> ask(char what, ByteView payload, Clock::time_point deadline);
 
@@ -126,6 +126,7 @@ class SocketTransport : public Transport {
   Limits limits_;
   Leave leave_ = Leave::as_it_is;
   bool locked_ = false;
+  const pid_t process_;
 };
 
 Result<std::unique_ptr<Transport>> SocketTransport::connect(SocketLink link, std::string reader) {
@@ -158,7 +159,8 @@ Status SocketTransport::parse_connect(ByteView payload) {
 }
 
 SocketTransport::~SocketTransport() {
-  if (!link_.is_open()) return;
+  // In a forked child the connection is the parent's: closing our copy says nothing.
+  if (!link_.is_open() || process_ != ::getpid()) return;
   end();
   const std::uint8_t disposition = leave_ == Leave::reset ? 1 : 0;
   // Waits for the answer, so that a reset is done when this returns; nobody is left to tell.
@@ -249,7 +251,8 @@ class SocketSource : public ReaderSource {
         quit_(std::make_shared<WakeFlag>()),
         shared_(std::make_unique<Shared>()) {}
   ~SocketSource() override {
-    if (abandoned_) (void)shared_.release();  // its lock may be held by a thread of the parent
+    // Its lock may be held by a thread of the parent.
+    if (process_ != ::getpid()) (void)shared_.release();
   }
 
   Result<std::vector<ReaderState>> states() override;
@@ -267,7 +270,6 @@ class SocketSource : public ReaderSource {
   [[nodiscard]] bool owns(const std::string& name) const override;
   [[nodiscard]] std::string label() const override { return path_; }
   void abandon() override {
-    abandoned_ = true;
     if (shared_->link) shared_->link->close();  // a child's copy: the parent's stays open
   }
 
@@ -289,7 +291,7 @@ class SocketSource : public ReaderSource {
   const std::string path_;
   const std::shared_ptr<WakeFlag> quit_;
   std::unique_ptr<Shared> shared_;
-  bool abandoned_ = false;
+  const pid_t process_ = ::getpid();
 };
 
 Result<std::vector<ReaderState>> SocketSource::states() {
