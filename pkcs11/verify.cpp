@@ -72,7 +72,7 @@ std::optional<Bytes> expected_block(const Preparation& preparation, ByteView tex
 CK_RV verify_text(const Preparation& preparation, const card::PublicKey& key, ByteView text,
                   ByteView signature) {
   RsaPublic rsa(key);
-  if (!rsa.usable()) return CKR_KEY_SIZE_RANGE;
+  if (!rsa.usable()) return CKR_FUNCTION_FAILED;
   if (preparation.mechanism->encoding == Encoding::pss) {
     if (text.size() != digest_size(preparation.hash)) return CKR_DATA_LEN_RANGE;
     if (signature.size() != rsa.size()) return CKR_SIGNATURE_LEN_RANGE;
@@ -153,7 +153,7 @@ CK_RV verify_digest(const Preparation& preparation, const card::PublicKey& key, 
 CK_RV verify_recover(const Preparation& preparation, const card::PublicKey& key, ByteView signature,
                      Bytes& data) {
   RsaPublic rsa(key);
-  if (!rsa.usable()) return CKR_KEY_SIZE_RANGE;
+  if (!rsa.usable()) return CKR_FUNCTION_FAILED;
   if (signature.size() != rsa.size()) return CKR_SIGNATURE_LEN_RANGE;
   auto block = rsa.power(signature);
   if (block && preparation.mechanism->encoding != Encoding::raw) block = data_of_type1(*block);
@@ -165,7 +165,7 @@ CK_RV verify_recover(const Preparation& preparation, const card::PublicKey& key,
 CK_RV encrypt(const Preparation& preparation, const card::PublicKey& key, ByteView plain,
               Bytes& cryptogram) {
   RsaPublic rsa(key);
-  if (!rsa.usable() || rsa.size() != preparation.size()) return CKR_KEY_SIZE_RANGE;
+  if (!rsa.usable() || rsa.size() != preparation.size()) return CKR_FUNCTION_FAILED;
   Bytes block;
   const CK_RV rv = encode_plain(preparation, plain, rsa.size(), block);
   if (rv != CKR_OK) return rv;

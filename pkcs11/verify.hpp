@@ -10,7 +10,7 @@ namespace kilt::p11 {
 
 /// CKR_OK; CKR_SIGNATURE_LEN_RANGE when the signature has not the length of the modulus;
 /// CKR_SIGNATURE_INVALID; CKR_DATA_LEN_RANGE for a message that the mechanism could not have
-/// signed; CKR_KEY_SIZE_RANGE for a public key that cannot be computed with.
+/// signed; CKR_FUNCTION_FAILED for a public key that cannot be computed with.
 [[nodiscard]] CK_RV verify(const Preparation& preparation, const card::PublicKey& key,
                            ByteView message, ByteView signature);
 /// The same from the finished digest of a mechanism with digest().
@@ -20,7 +20,8 @@ namespace kilt::p11 {
 [[nodiscard]] CK_RV verify_recover(const Preparation& preparation, const card::PublicKey& key,
                                    ByteView signature, Bytes& data);
 /// CKR_DATA_LEN_RANGE when the plain text is too long; CKR_DATA_INVALID for a CKM_RSA_X_509 input
-/// that is not below the modulus; CKR_FUNCTION_FAILED without randomness.
+/// that is not below the modulus; CKR_FUNCTION_FAILED without randomness or with a key that cannot
+/// be computed with.
 [[nodiscard]] CK_RV encrypt(const Preparation& preparation, const card::PublicKey& key,
                             ByteView plain, Bytes& cryptogram);
 
