@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pkcs11/connection.hpp"
+
+#include <string>
+
+#include "pkcs11/log.hpp"
+
+namespace kilt::p11 {
+
+using card::Role;
+
+namespace {
+
+const char* person(Role role) {
+  return role == Role::user ? "user" : "security officer";
+}
+
+}  // namespace
+
+Connection::Connection(std::unique_ptr<card::Card> card, PinPolicy policy)
+    : card_(std::move(card)), policy_(policy) {}
+
+Connection::~Connection() {
+  if (role() && !gone_) static_cast<void>(logout());
+}
+
+std::optional<Role> Connection::role() const {
+  const int role = role_;
+  if (role < 0) return std::nullopt;
+  return static_cast<Role>(role);
+}
+
+Result<apdu::Transaction> Connection::begin() {
+  if (gone_) return Error{ErrorKind::removed, "the token was taken out"};
+  auto transaction = apdu::Transaction::begin(card_->link().transport());
+  if (!transaction) return settle(transaction.take_error());
+  if (transaction->epoch() == epoch_) return transaction;
+  if (epoch_ != 0) {
+    log(LogLevel::info, "the card was reset by another program");
+    card_->forget_state();
+    card_->forget_objects();
+    ++generation_;
+    // With a PIN at hand the login returns when it is needed; without, it is gone.
+    if (role() && pin_.empty()) forget_login();
+  }
+  epoch_ = transaction->epoch();
+  return transaction;
+}
+
+Error Connection::settle(Error error) {
+  switch (error.kind) {
+    case ErrorKind::removed:
+    case ErrorKind::no_card:
+    case ErrorKind::no_reader:
+    case ErrorKind::no_service:
+      gone_ = true;
+      error.kind = ErrorKind::removed;
+      break;
+    case ErrorKind::not_logged_in:
+      forget_login();
+      break;
+    default:
+      break;
+  }
+  return error;
+}
+
+void Connection::forget_login() {
+  if (role_ >= 0) ++generation_;
+  role_ = -1;
+  pin_ = SecretBytes();
+  card_->link().transport().set_leave(apdu::Leave::as_it_is);
+}
+
+bool Connection::restore_login() {
+  const auto who = role();
+  if (!who || pin_.empty()) return false;
+  const auto info = card_->pin_status(*who);
+  // A try that was lost since means that somebody else guesses, or that the PIN is another one.
+  if (!info || info->blocked || !info->tries_left || info->tries_left != info->tries_max) {
+    log(LogLevel::warn, "the login was lost and not restored: a PIN try was spent since");
+    return false;
+  }
+  const auto done = card_->login(*who, pin_);
+  log(LogLevel::info, std::string("the login was lost and ") +
+                          (done ? "restored" : "could not be restored: " + done.error().message()));
+  if (!done) remember(*who, pin_, done);
+  return done.ok();
+}
+
+Status Connection::guard_last_try(Role role, const card::PinInfo& info) {
+  if (!info.initialized) {
+    return Error{ErrorKind::pin_not_set, std::string("the ") + person(role) + "'s PIN is not set"};
+  }
+  if (info.blocked) {
+    return Error{ErrorKind::pin_blocked, std::string("the ") + person(role) +
+                                             "'s PIN is blocked; it can be set anew by the "
+                                             "security officer (kilt pin unblock)"};
+  }
+  if (policy_.spend_last_try) return {};
+  const bool last = info.tries_left ? *info.tries_left <= 1 : memory_of(role).failed;
+  if (!last) return {};
+  Error error{ErrorKind::pin_last_try,
+              std::string("this could use up the last try of the ") + person(role) +
+                  "'s PIN and was not sent to the card; to try it nevertheless set "
+                  "spend_last_try = true in kilt.toml"};
+  error.tries_left = info.tries_left;
+  return error;
+}
+
+void Connection::remember(Role role, const SecretBytes& pin, const Status& outcome) {
+  PinMemory& memory = memory_[role == Role::user ? 0 : 1];
+  if (!outcome) {
+    if (outcome.error().kind == ErrorKind::pin_incorrect) memory.failed = true;
+    return;
+  }
+  const auto& factory = model().factory;
+  const std::string& known = role == Role::user ? factory.user_pin : factory.so_pin;
+  memory.failed = false;
+  memory.factory = !known.empty() && pin.equals(as_bytes(known));
+}
+
+/// Within a transaction: guard, then one try.
+Status Connection::checked_login(Role role, const SecretBytes& pin) {
+  if (pin.empty()) return Error{ErrorKind::pin_length, "an empty PIN was not sent to the card"};
+  const auto info = card_->pin_status(role);
+  if (!info) return info.error();
+  if (auto allowed = guard_last_try(role, *info); !allowed) return allowed;
+  auto done = card_->login(role, pin);
+  remember(role, pin, done);
+  return done;
+}
+
+Status Connection::login(Role role, const SecretBytes& pin) {
+  auto done = with_card([&](card::Card&) { return checked_login(role, pin); });
+  if (!done) return done;
+  role_ = static_cast<int>(role);
+  ++generation_;
+  if (policy_.cache) pin_ = pin.clone();
+  // Whatever becomes of this process, the card does not stay open.
+  card_->link().transport().set_leave(apdu::Leave::reset);
+  if (memory_of(role).factory) {
+    log(LogLevel::warn, std::string("the ") + person(role) +
+                            "'s PIN is the one the maker set; change it (kilt pin change)");
+  }
+  return done;
+}
+
+Status Connection::confirm(const SecretBytes& pin) {
+  const auto who = role();
+  if (!who) return Error{ErrorKind::not_logged_in, "nobody is logged in"};
+  return with_card([&](card::Card&) { return checked_login(*who, pin); });
+}
+
+Status Connection::logout() {
+  auto done = with_card([](card::Card& card) { return card.logout(); });
+  forget_login();
+  return done;
+}
+
+/// Within a transaction, after a call that may have moved the card's login: puts it back.
+Status Connection::restore_role(std::optional<Role> before, const SecretBytes& pin) {
+  if (!before) return card_->logout();
+  const auto info = card_->pin_status(*before);
+  if (info && info->logged_in) return {};
+  if (auto done = card_->login(*before, pin); !done) {
+    forget_login();
+    return done;
+  }
+  return {};
+}
+
+Status Connection::change_pin(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin) {
+  if (old_pin.empty()) return Error{ErrorKind::pin_length, "an empty PIN was not sent to the card"};
+  const auto before = role_ < 0 ? std::nullopt : this->role();
+  return with_card([&](card::Card& card) -> Status {
+    const auto info = card.pin_status(role);
+    if (!info) return info.error();
+    if (auto allowed = guard_last_try(role, *info); !allowed) return allowed;
+    auto done = card.change_pin(role, old_pin, new_pin);
+    remember(role, done ? new_pin : old_pin, done);
+    if (!done) return done;
+    if (before == role && policy_.cache) pin_ = new_pin.clone();
+    return restore_role(before, before == role ? new_pin : pin_);
+  });
+}
+
+Status Connection::set_user_pin(const SecretBytes& new_pin) {
+  auto done = with_card([&](card::Card& card) { return card.set_user_pin(new_pin); });
+  if (done) remember(Role::user, new_pin, done);
+  return done;
+}
+
+Status Connection::unblock_user_pin(const SecretBytes& so_pin, const SecretBytes& new_pin) {
+  return with_card([&](card::Card& card) -> Status {
+    if (auto done = checked_login(Role::security_officer, so_pin); !done) return done;
+    auto done = card.set_user_pin(new_pin);
+    if (done) remember(Role::user, new_pin, done);
+    auto out = card.logout();
+    return done ? std::move(out) : std::move(done);
+  });
+}
+
+Status Connection::initialise(const std::string& label, const SecretBytes& so_pin) {
+  if (so_pin.empty()) return Error{ErrorKind::pin_length, "an empty PIN was not sent to the card"};
+  auto done = with_card([&](card::Card& card) -> Status {
+    const auto info = card.pin_status(Role::security_officer);
+    if (!info) return info.error();
+    // On a blank card the PIN is being chosen, not compared.
+    if (info->initialized) {
+      if (auto allowed = guard_last_try(Role::security_officer, *info); !allowed) return allowed;
+    }
+    auto erased = card.initialise(label, so_pin);
+    remember(Role::security_officer, so_pin, erased);
+    if (!erased) return erased;
+    memory_[0] = {};
+    return card.logout();
+  });
+  ++generation_;
+  return done;
+}
+
+}  // namespace kilt::p11

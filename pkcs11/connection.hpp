@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way to one inserted card: transactions, resets made by others, the login and its return,
+// removal. No lock of its own: the token's is held by whoever calls.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "drivers/card.hpp"
+
+namespace kilt::p11 {
+
+/// What kilt.toml says about PINs.
+struct PinPolicy {
+  bool cache = true;            ///< keep the PIN while logged in, to restore a login
+  bool spend_last_try = false;  ///< let a login use the last try
+};
+
+class Connection {
+ public:
+  Connection(std::unique_ptr<card::Card> card, PinPolicy policy);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  /// Logs out if we logged in.
+  ~Connection();
+
+  [[nodiscard]] const card::CardModel& model() const { return card_->model(); }
+  /// The card or its reader went away. Asked and told from any thread, without the lock.
+  [[nodiscard]] bool gone() const { return gone_; }
+  void mark_gone() { gone_ = true; }
+  /// Who is logged in through us. Asked from any thread, without the lock.
+  [[nodiscard]] std::optional<card::Role> role() const;
+  /// Grows when somebody else may have changed the card, and at login and logout: what was read
+  /// of its objects before is old.
+  [[nodiscard]] std::uint64_t generation() const { return generation_; }
+
+  /// Runs `use` on the card within one transaction, and once more if the card says that nobody is
+  /// logged in and the login could be restored. Errors of a card that went away are `removed`.
+  template <class Use>
+  auto with_card(Use&& use) -> std::invoke_result_t<Use&, card::Card&> {
+    auto transaction = begin();
+    if (!transaction) return transaction.take_error();
+    auto result = use(*card_);
+    if (!result && result.error().kind == ErrorKind::not_logged_in && restore_login()) {
+      result = use(*card_);
+    }
+    if (!result) return settle(result.take_error());
+    return result;
+  }
+
+  /// pin_last_try (nothing sent) where the policy keeps the last try; else as Card::login.
+  Status login(card::Role role, const SecretBytes& pin);
+  /// Checks the PIN of the role that is logged in once more, for a key that wants that.
+  Status confirm(const SecretBytes& pin);
+  /// Sends the card's logout. The login is forgotten whatever the card answers.
+  Status logout();
+  /// Changes the PIN of `role` and leaves the login as it was.
+  Status change_pin(card::Role role, const SecretBytes& old_pin, const SecretBytes& new_pin);
+  /// Sets the user's PIN: under the security officer's login, or with that officer's PIN for as
+  /// long as this takes.
+  Status set_user_pin(const SecretBytes& new_pin);
+  Status unblock_user_pin(const SecretBytes& so_pin, const SecretBytes& new_pin);
+  Status initialise(const std::string& label, const SecretBytes& so_pin);
+
+  /// The PIN in use is the one the maker set, as far as a login here has shown.
+  [[nodiscard]] bool has_factory_pin(card::Role role) const { return memory_of(role).factory; }
+  /// Objects were changed by us: what was read before is old.
+  void objects_changed() { ++generation_; }
+  /// For a forked child.
+  void abandon() { card_->link().transport().abandon(); }
+
+ private:
+  struct PinMemory {
+    bool factory = false;
+    bool failed = false;  ///< a try was lost through us since the last right PIN
+  };
+
+  Result<apdu::Transaction> begin();
+  bool restore_login();
+  Error settle(Error error);
+  void forget_login();
+  Status guard_last_try(card::Role role, const card::PinInfo& info);
+  Status checked_login(card::Role role, const SecretBytes& pin);
+  Status restore_role(std::optional<card::Role> before, const SecretBytes& pin);
+  void remember(card::Role role, const SecretBytes& pin, const Status& outcome);
+  [[nodiscard]] const PinMemory& memory_of(card::Role role) const {
+    return memory_[role == card::Role::user ? 0 : 1];
+  }
+
+  std::unique_ptr<card::Card> card_;
+  PinPolicy policy_;
+  std::atomic<bool> gone_{false};
+  std::atomic<int> role_{-1};
+  std::uint64_t epoch_ = 0;
+  std::uint64_t generation_ = 0;
+  SecretBytes pin_;
+  PinMemory memory_[2];
+};
+
+}  // namespace kilt::p11

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a session remembers between the first and the last call of an operation.
+#pragma once
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "pkcs11/digest.hpp"
+#include "pkcs11/mechanism.hpp"
+#include "pkcs11/output.hpp"
+
+namespace kilt::p11 {
+
+/// The uses of a key, as CK_MECHANISM_INFO's flags name them; each has its own place in a session.
+enum class Use : unsigned char { encrypt, decrypt, sign, sign_recover, verify, verify_recover };
+inline constexpr std::size_t use_count = 6;
+
+[[nodiscard]] constexpr CK_FLAGS flag_of(Use use) {
+  constexpr CK_FLAGS flags[] = {CKF_ENCRYPT,      CKF_DECRYPT, CKF_SIGN,
+                                CKF_SIGN_RECOVER, CKF_VERIFY,  CKF_VERIFY_RECOVER};
+  return flags[static_cast<std::size_t>(use)];
+}
+
+/// An operation with a key. The key is a copy of what was known when the operation began.
+struct Operation {
+  Preparation preparation;
+  std::variant<card::KeyInfo, card::PublicKey> key;
+  /// The card wants the PIN before this use and C_Login(CKU_CONTEXT_SPECIFIC) has not come yet.
+  bool unconfirmed = false;
+  bool multi_part = false;             ///< an Update has come
+  std::optional<Digester> digester{};  ///< where the mechanism hashes
+  Bytes gathered{};                    ///< where it takes its input at once
+  /// What the card decrypted although the caller's buffer was too small: its second call is
+  /// answered from here, and only with the same cryptogram.
+  Bytes cryptogram{}, plain{};
+
+  Operation() = default;
+  Operation(Operation&&) = default;
+  Operation& operator=(Operation&&) = default;
+  ~Operation() { wipe(plain); }
+
+  [[nodiscard]] const card::KeyInfo& private_key() const { return std::get<card::KeyInfo>(key); }
+  [[nodiscard]] const card::PublicKey& public_key() const { return std::get<card::PublicKey>(key); }
+  /// Takes a part of the input. CKR_DATA_LEN_RANGE past what the mechanism can take.
+  CK_RV gather(ByteView part, CK_FLAGS use) {
+    multi_part = true;
+    if (digester) {
+      digester->update(part);
+      return CKR_OK;
+    }
+    if (part.size() > preparation.max_input(use) - gathered.size()) return CKR_DATA_LEN_RANGE;
+    append(gathered, part);
+    return CKR_OK;
+  }
+};
+
+/// An object search: found at C_FindObjectsInit, told piece by piece.
+struct Search {
+  std::vector<CK_OBJECT_HANDLE> found;
+  std::size_t next = 0;
+};
+
+}  // namespace kilt::p11

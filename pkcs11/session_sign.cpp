@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Beginning an operation with a key, and signing: the straight line of C_Sign.
+#include "pkcs11/error_map.hpp"
+#include "pkcs11/session.hpp"
+
+namespace kilt::p11 {
+namespace {
+
+bool permits(const card::KeyUsage& usage, Use use) {
+  switch (use) {
+    case Use::sign:
+    case Use::verify:
+      return usage.sign;
+    case Use::sign_recover:
+    case Use::verify_recover:
+      return usage.sign_recover;
+    case Use::encrypt:
+    case Use::decrypt:
+      return usage.decrypt;
+  }
+  return false;
+}
+
+bool needs_private_key(Use use) {
+  return use == Use::sign || use == Use::sign_recover || use == Use::decrypt;
+}
+
+}  // namespace
+
+/// Fills in key and preparation from the object, without card I/O for a private key.
+CK_RV Session::find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mechanism,
+                        Operation& out) {
+  return token_->with_objects([&](ObjectStore& objects) -> CK_RV {
+    Object* object = objects.find(key);
+    if (object == nullptr) return CKR_KEY_HANDLE_INVALID;
+    const auto begin = [&](const auto& info) -> CK_RV {
+      if (!permits(info.usage, use)) return CKR_KEY_FUNCTION_NOT_PERMITTED;
+      return check_mechanism(token_->model(), mechanism, flag_of(use), {info.type, info.bits},
+                             out.preparation);
+    };
+    if (needs_private_key(use)) {
+      const auto* info = std::get_if<card::KeyInfo>(&object->info);
+      if (info == nullptr) return CKR_KEY_TYPE_INCONSISTENT;
+      if (const CK_RV rv = begin(*info); rv != CKR_OK) return rv;
+      out.unconfirmed = info->always_authenticate;
+      out.key = *info;
+      return CKR_OK;
+    }
+    const auto* info = std::get_if<card::PublicKeyInfo>(&object->info);
+    if (info == nullptr) return CKR_KEY_TYPE_INCONSISTENT;
+    if (const CK_RV rv = begin(*info); rv != CKR_OK) return rv;
+    if (const auto loaded = objects.load(*object, Need::body); !loaded) {
+      return report(loaded.error());
+    }
+    out.key = *object->public_key;
+    return CKR_OK;
+  });
+}
+
+CK_RV Session::begin(Use use, const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
+  const Guard lock(mutex_);
+  auto& place = operations_[static_cast<std::size_t>(use)];
+  if (mechanism == nullptr) {
+    if (!place) return CKR_ARGUMENTS_BAD;
+    place.reset();
+    return CKR_OK;
+  }
+  if (place) return CKR_OPERATION_ACTIVE;
+  Operation operation;
+  if (const CK_RV rv = find_key(use, key, mechanism, operation); rv != CKR_OK) return rv;
+  if (const auto kind = operation.preparation.digest()) operation.digester.emplace(*kind);
+  place = std::move(operation);
+  return CKR_OK;
+}
+
+Operation* Session::active(Use use, bool one_shot) {
+  auto& place = operations_[static_cast<std::size_t>(use)];
+  if (!place || (one_shot && place->multi_part)) return nullptr;
+  return &*place;
+}
+
+CK_RV Session::update(Use use, ByteView part) {
+  const Guard lock(mutex_);
+  Operation* operation = active(use, false);
+  if (operation == nullptr) return CKR_OPERATION_NOT_INITIALIZED;
+  const CK_RV rv = operation->gather(part, flag_of(use));
+  if (rv != CKR_OK) end(use);
+  return rv;
+}
+
+CK_RV Session::update(Use use, ByteView part, Output out) {
+  if (out.is_question()) return out.put({});
+  const CK_RV rv = update(use, part);
+  return rv == CKR_OK ? out.put({}) : rv;
+}
+
+CK_RV Session::sign_on_card(const Operation& operation, const CardInput& input, Output& out) {
+  if (operation.unconfirmed || token_->role() != card::Role::user) return CKR_USER_NOT_LOGGED_IN;
+  const auto signature = token_->with_card([&](card::Card& card) {
+    return card.sign(operation.private_key(), input.scheme, input.bytes);
+  });
+  return signature ? out.put(*signature) : report(signature.error());
+}
+
+CK_RV Session::sign(ByteView message, Output out) {
+  const Guard lock(mutex_);
+  const Operation* operation = active(Use::sign, true);
+  if (operation == nullptr) return CKR_OPERATION_NOT_INITIALIZED;
+  if (const auto answer = out.before(operation->preparation.size())) return *answer;
+  CardInput input;
+  CK_RV rv = prepare_sign(operation->preparation, message, input);
+  if (rv == CKR_OK) rv = sign_on_card(*operation, input, out);
+  end(Use::sign);
+  return rv;
+}
+
+CK_RV Session::sign_final(Output out) {
+  const Guard lock(mutex_);
+  Operation* operation = active(Use::sign, false);
+  if (operation == nullptr) return CKR_OPERATION_NOT_INITIALIZED;
+  if (const auto answer = out.before(operation->preparation.size())) return *answer;
+  CardInput input;
+  CK_RV rv = operation->digester
+                 ? prepare_sign_digest(operation->preparation, operation->digester->finish(), input)
+                 : prepare_sign(operation->preparation, operation->gathered, input);
+  if (rv == CKR_OK) rv = sign_on_card(*operation, input, out);
+  end(Use::sign);
+  return rv;
+}
+
+CK_RV Session::sign_recover(ByteView message, Output out) {
+  const Guard lock(mutex_);
+  const Operation* operation = active(Use::sign_recover, true);
+  if (operation == nullptr) return CKR_OPERATION_NOT_INITIALIZED;
+  if (const auto answer = out.before(operation->preparation.size())) return *answer;
+  CardInput input;
+  CK_RV rv = prepare_sign(operation->preparation, message, input);
+  if (rv == CKR_OK) rv = sign_on_card(*operation, input, out);
+  end(Use::sign_recover);
+  return rv;
+}
+
+}  // namespace kilt::p11

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pkcs11/token.hpp"
+
+#include "pkcs11/error_map.hpp"
+#include "pkcs11/log.hpp"
+
+namespace kilt::p11 {
+
+using card::Role;
+
+Token::Token(std::unique_ptr<card::Card> card, PinPolicy policy, const Locking& locking,
+             std::uint64_t insertions, std::atomic<CK_ULONG>& handles)
+    : mutex_(locking),
+      connection_(std::move(card), policy),
+      objects_(connection_, handles),
+      insertions_(insertions) {}
+
+CK_RV Token::settled(const Status& status) {
+  return status ? CKR_OK : report(status.error());
+}
+
+CK_RV Token::permit(const card::Config& config) {
+  if (config.allow_assumed.empty()) return CKR_OK;
+  return with_card([&](card::Card& card) -> Status {
+           // A simulated card needs no leave, and its serial no command.
+           if (card.link().transport().is_simulated()) return {};
+           const auto info = card.token_info();
+           if (!info) return info.error();
+           const bool listed = config.allows_assumed(info->serial);
+           card.link().set_permissions({listed, listed});
+           return {};
+         }).ok()
+             ? CKR_OK
+             : CKR_DEVICE_ERROR;
+}
+
+CK_RV Token::enter(bool read_write) {
+  const Guard lock(mutex_);
+  if (gone()) return CKR_DEVICE_REMOVED;
+  // [P11 3.1 §5.6.1] no read-only session beside a security officer's.
+  if (!read_write && role() == Role::security_officer) return CKR_SESSION_READ_WRITE_SO_EXISTS;
+  // The first session begins a new look at the card: others may have been at it meanwhile.
+  if (sessions_ == 0) objects_.distrust();
+  ++sessions_;
+  if (read_write) ++read_write_sessions_;
+  return CKR_OK;
+}
+
+void Token::leave(CK_SESSION_HANDLE session, bool read_write) {
+  const Guard lock(mutex_);
+  objects_.drop_owned_by(session);
+  if (read_write) --read_write_sessions_;
+  if (--sessions_ > 0 || !role() || gone()) return;
+  objects_.drop_private();
+  static_cast<void>(settled(connection_.logout()));
+}
+
+CK_RV Token::login(Role role, const SecretBytes& pin) {
+  const Guard lock(mutex_);
+  if (const auto who = connection_.role()) {
+    return *who == role ? CKR_USER_ALREADY_LOGGED_IN : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+  }
+  if (role == Role::security_officer && !model().has_so) return CKR_USER_TYPE_INVALID;
+  if (role == Role::security_officer && sessions_ > read_write_sessions_) {
+    return CKR_SESSION_READ_ONLY_EXISTS;
+  }
+  return settled(connection_.login(role, pin));
+}
+
+CK_RV Token::confirm(const SecretBytes& pin) {
+  const Guard lock(mutex_);
+  if (!role()) return CKR_USER_NOT_LOGGED_IN;
+  return settled(connection_.confirm(pin));
+}
+
+CK_RV Token::logout() {
+  const Guard lock(mutex_);
+  if (!role()) return CKR_USER_NOT_LOGGED_IN;
+  objects_.drop_private();
+  return settled(connection_.logout());
+}
+
+CK_RV Token::initialise(const std::string& label, const SecretBytes& so_pin) {
+  const Guard lock(mutex_);
+  if (sessions_ > 0) return CKR_SESSION_EXISTS;
+  const auto done = connection_.initialise(label, so_pin);
+  if (done) objects_.drop_all();
+  objects_.distrust();
+  return settled(done);
+}
+
+CK_RV Token::set_user_pin(const SecretBytes& pin) {
+  const Guard lock(mutex_);
+  if (role() != Role::security_officer) return CKR_USER_NOT_LOGGED_IN;
+  return settled(connection_.set_user_pin(pin));
+}
+
+CK_RV Token::change_pin(const SecretBytes& old_pin, const SecretBytes& new_pin) {
+  const Guard lock(mutex_);
+  const auto who = role().value_or(Role::user);
+  auto done = connection_.change_pin(who, old_pin, new_pin);
+  // A blocked user PIN in a session without login: the "old PIN" is the one that unblocks, the
+  // security officer's. This is what `pkcs11-tool --unlock-pin` sends.
+  if (!done && done.error().kind == ErrorKind::pin_blocked && !role() && model().has_so) {
+    log(LogLevel::info, "the user's PIN is blocked; taking the old PIN as the security officer's");
+    done = connection_.unblock_user_pin(old_pin, new_pin);
+  }
+  return settled(done);
+}
+
+void Token::close() {
+  if (!mutex_.try_lock_for(std::chrono::seconds(1))) {
+    log(LogLevel::warn, "the card is busy; its login ends with the running operation");
+    return;
+  }
+  const std::lock_guard<Mutex> lock(mutex_, std::adopt_lock);
+  if (role() && !gone()) static_cast<void>(settled(connection_.logout()));
+}
+
+void Token::abandon() {
+  if (mutex_.try_lock_after_fork()) connection_.abandon();
+}
+
+}  // namespace kilt::p11
