@@ -33,21 +33,25 @@ constexpr const char* second_reader = "Some Token";
 class PcscRig : public Rig {
  public:
   PcscRig() {
-    pcscd.add_reader(first_reader, KILT_TEST_IFD, "test:" + scratch.file("first"));
+    add_first_reader();
     pcscd.start();
   }
   ~PcscRig() override {
     pcscd.stop(SIGKILL);  // before the card that it asks for
     if (testing::Test::HasFailure()) std::cerr << pcscd.log();
   }
+  void add_first_reader() {
+    pcscd.add_reader(first_reader, KILT_TEST_IFD, "test:" + scratch.file("first"));
+  }
   FakeCard& card() override { return host.card; }
-  std::string reader() override { return std::string(first_reader) + " 00 00"; }
+  std::string reader() override { return name; }
   std::unique_ptr<apdu::ReaderSource> source() override { return apdu::make_pcsc_source(); }
   void stop_service() override { pcscd.stop(SIGKILL); }
   void start_service() override { pcscd.start(); }
   // One look may have begun before the change.
   int looks_to_notice() override { return 2; }
 
+  std::string name = std::string(first_reader) + " 00 00";
   ScratchDirectory scratch;
   IfdHost host{scratch.file("first")};
   PrivatePcscd pcscd;
@@ -201,34 +205,47 @@ TEST_F(PcscTransport, ReaderUnplugged) {
   EXPECT_NE(readers_->states()->front().insertions, before.front().insertions);
 }
 
-TEST_F(PcscTransport, ReaderVanishesFromTheListAndReturns) {
+TEST_F(PcscTransport, ServiceReturnsWithoutTheReader) {
   auto transport = connect();
   const auto before = wait_for_readers(1);
-  auto waiting =
-      std::async(std::launch::async, [&] { return kind_of(readers_->wait(before, for_ever)); });
   rig_->pcscd.remove_reader(first_reader);
-  rig_->pcscd.rescan();
-  EXPECT_EQ(waiting.get(), "ok");
+  rig_->pcscd.restart();
   wait_for_readers(0);
   EXPECT_EQ(kind_of(transport->begin()), "removed");
   EXPECT_EQ(kind_of(readers_->connect(rig_->reader())), "no_reader");
+  // An empty list is waited on as well.
+  EXPECT_EQ(kind_of(readers_->wait({}, 20ms)), "ok");
   auto nothing =
       std::async(std::launch::async, [&] { return kind_of(readers_->wait({}, for_ever)); });
-  rig_->pcscd.add_reader(first_reader, KILT_TEST_IFD, "test:" + rig_->scratch.file("first"));
-  rig_->pcscd.rescan();
+  rig_->add_first_reader();
+  rig_->pcscd.restart();
   EXPECT_EQ(nothing.get(), "ok");
   const auto after = wait_for_readers(1);
   EXPECT_NE(after.front().insertions, before.front().insertions);
   ASSERT_TRUE(eventually([&] { return kind_of(readers_->connect(rig_->reader())) == "ok"; }));
 }
 
-TEST_F(PcscTransport, TwoReadersAtOnce) {
+TEST_F(PcscTransport, CancelWithoutAnyReader) {
   wait_for_readers(1);
+  rig_->pcscd.remove_reader(first_reader);
+  rig_->pcscd.restart();
+  wait_for_readers(0);
+  auto waiting =
+      std::async(std::launch::async, [&] { return kind_of(readers_->wait({}, for_ever)); });
+  EXPECT_EQ(waiting.wait_for(30ms), std::future_status::timeout);
+  readers_->cancel();
+  EXPECT_EQ(waiting.get(), "cancelled");
+}
+
+TEST_F(PcscTransport, TwoReadersAtOnce) {
   IfdHost other(rig_->scratch.file("second"));
   rig_->pcscd.add_reader(second_reader, KILT_TEST_IFD, "test:" + rig_->scratch.file("second"));
-  rig_->pcscd.rescan();
-  wait_for_readers(2);
-  const std::string other_name = std::string(second_reader) + " 01 00";
+  rig_->pcscd.restart();
+  std::string other_name;
+  for (const auto& state : wait_for_readers(2)) {
+    // pcscd numbers them in the order of the directory, which is anybody's guess.
+    (state.name.starts_with(first_reader) ? rig_->name : other_name) = state.name;
+  }
   ASSERT_TRUE(eventually([&] { return kind_of(readers_->connect(other_name)) == "ok"; }));
   auto one = connect();
   auto two = connect(other_name);

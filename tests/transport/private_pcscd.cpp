@@ -113,10 +113,6 @@ void PrivatePcscd::restart() {
   start();
 }
 
-void PrivatePcscd::rescan() const {
-  ::kill(pid_, SIGUSR1);
-}
-
 std::string PrivatePcscd::log() const {
   std::ostringstream text;
   text << std::ifstream(work_.file("log")).rdbuf();

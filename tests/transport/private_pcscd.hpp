@@ -22,7 +22,7 @@ class PrivatePcscd {
   PrivatePcscd(const PrivatePcscd&) = delete;
   PrivatePcscd& operator=(const PrivatePcscd&) = delete;
 
-  /// Puts a reader into the configuration; seen at start() or rescan().
+  /// Puts a reader into the configuration; read by start().
   void add_reader(const std::string& friendly_name, const std::string& library,
                   const std::string& device);
   void remove_reader(const std::string& friendly_name);
@@ -33,8 +33,6 @@ class PrivatePcscd {
   /// nobody listens: clients get SCARD_E_NO_SERVICE.
   void stop(int with);
   void restart();
-  /// Lets a running pcscd look at its configuration again.
-  void rescan() const;
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   static const std::string& socket_path();
