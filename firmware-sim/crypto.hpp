@@ -23,9 +23,9 @@ class Random {
 
   void fill(std::span<std::uint8_t> out);
   [[nodiscard]] Bytes bytes(std::size_t count);
-  /// In the shapes that mbedTLS and nettle take; `self` is a Random.
-  static int for_mbedtls(void* self, unsigned char* out, std::size_t count);
-  static void for_nettle(void* self, std::size_t count, std::uint8_t* out);
+  /// In the shapes that mbedTLS and nettle take; `self` is a Random. No exception runs through C.
+  static int for_mbedtls(void* self, unsigned char* out, std::size_t count) noexcept;
+  static void for_nettle(void* self, std::size_t count, std::uint8_t* out) noexcept;
 
  private:
   struct State;

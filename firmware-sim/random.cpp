@@ -66,12 +66,12 @@ Bytes Random::bytes(std::size_t count) {
   return out;
 }
 
-int Random::for_mbedtls(void* self, unsigned char* out, std::size_t count) {
+int Random::for_mbedtls(void* self, unsigned char* out, std::size_t count) noexcept {
   static_cast<Random*>(self)->fill({out, count});
   return 0;
 }
 
-void Random::for_nettle(void* self, std::size_t count, std::uint8_t* out) {
+void Random::for_nettle(void* self, std::size_t count, std::uint8_t* out) noexcept {
   static_cast<Random*>(self)->fill({out, count});
 }
 

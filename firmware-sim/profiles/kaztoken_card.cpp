@@ -54,9 +54,7 @@ Card::Card(Nvram& nvram, const Configuration& options, std::shared_ptr<Stopwatch
       random(options.seed, options.seed == 0 ? 0 : count_start(nvram)),
       configuration(options),
       nvram_(nvram),
-      stopwatch_(std::move(stopwatch)) {
-  if (phase() == Phase::erasing) erase();
-}
+      stopwatch_(std::move(stopwatch)) {}
 
 void Card::forget() {
   current_df = files.find(FilePath::mf()) ? FilePath::mf() : FilePath();
@@ -68,6 +66,7 @@ void Card::forget() {
 }
 
 Reply Card::execute(const Command& command) {
+  if (phase() == Phase::erasing) erase();  // power went away in the middle of it
   const auto base_class = static_cast<std::uint8_t>(command.cla & ~apdu::cla::chaining);
   if (base_class != interindustry && base_class != proprietary) return sw::cla_not_supported;
   const Entry* entry = find_command(base_class, command.ins);

@@ -213,5 +213,26 @@ TEST(PowerCut, AnEraseIsFinishedWhenPowerIsBack) {
   });
 }
 
+TEST(PowerCut, InTheSameProcessTheCardGoesOnWhenItIsPutInAgain) {
+  for (std::uint64_t n = 1;; ++n) {
+    TestCard card;
+    FaultyChip faulty(card.chip(), card.nvram());
+    faulty.arm(*FaultPlan::parse("tear@nvram:" + std::to_string(n)));
+    const auto outcome = faulty.transmit(*from_hex("808A0000"));
+    if (outcome.kind == Outcome::Kind::answered) {
+      EXPECT_GT(n, 10u);
+      break;
+    }
+    ASSERT_EQ(outcome.kind, Outcome::Kind::removed);
+    card.chip().power_on();
+    const auto answer = faulty.transmit(*from_hex("00A40000023F0000")).answer.bytes;
+    if (n == 1) {
+      EXPECT_GT(answer.size(), 2u);
+    } else {
+      EXPECT_EQ(to_hex(answer), "6A82") << n;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kilt::sim::test
