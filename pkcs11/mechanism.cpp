@@ -129,13 +129,16 @@ CK_RV take_pss(const CK_MECHANISM& mechanism, Preparation& out) {
   return CKR_OK;
 }
 
-/// An empty label is given by a null pointer and length 0 [P11 3.1 §6.1.7].
+/// An empty label is given by a null pointer and length 0 [P11 3.1 §6.1.7]. Quirk: OpenSC's
+/// pkcs11-tool leaves `source` zero when it gives no label; then there is nothing to misread.
 CK_RV take_oaep(const CK_MECHANISM& mechanism, Preparation& out) {
   const auto given = parameters<CK_RSA_PKCS_OAEP_PARAMS>(mechanism);
   if (!given) return CKR_MECHANISM_PARAM_INVALID;
   const auto hash = digest_kind(given->hashAlg);
   const auto mgf = mgf_digest(given->mgf);
-  if (!hash || !mgf || given->source != CKZ_DATA_SPECIFIED) return CKR_MECHANISM_PARAM_INVALID;
+  const bool no_label = given->pSourceData == nullptr && given->ulSourceDataLen == 0;
+  const bool source_known = given->source == CKZ_DATA_SPECIFIED || (given->source == 0 && no_label);
+  if (!hash || !mgf || !source_known) return CKR_MECHANISM_PARAM_INVALID;
   if (given->pSourceData == nullptr && given->ulSourceDataLen != 0) {
     return CKR_MECHANISM_PARAM_INVALID;
   }

@@ -182,9 +182,12 @@ TEST(Check, OaepParameters) {
   auto bad = good;
   bad.ulSourceDataLen = 4;
   EXPECT_EQ(check_oaep(bad, CKF_DECRYPT, out), refused);
-  bad = good;
+  bad = with_label;
   bad.source = 0;
   EXPECT_EQ(check_oaep(bad, CKF_DECRYPT, out), refused);
+  auto as_pkcs11_tool = good;  // which names no source when there is no label
+  as_pkcs11_tool.source = 0;
+  EXPECT_EQ(check_oaep(as_pkcs11_tool, CKF_DECRYPT, out), CKR_OK);
   bad = good;
   bad.hashAlg = CKM_SHA256_RSA_PKCS;
   EXPECT_EQ(check_oaep(bad, CKF_DECRYPT, out), refused);
