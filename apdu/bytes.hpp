@@ -28,7 +28,9 @@ using ByteView = std::span<const std::uint8_t>;
 [[nodiscard]] inline std::string as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-[[nodiscard]] inline Bytes copy_of(ByteView bytes) { return {bytes.begin(), bytes.end()}; }
+[[nodiscard]] inline Bytes copy_of(ByteView bytes) {
+  return {bytes.begin(), bytes.end()};
+}
 [[nodiscard]] bool equal(ByteView a, ByteView b);
 /// The same bytes, last first: how a little-endian card number becomes a big-endian one.
 [[nodiscard]] Bytes reversed(ByteView bytes);

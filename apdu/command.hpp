@@ -28,7 +28,10 @@ class CommandApdu {
   CommandApdu& secret(SecretBytes body);
   /// Ne: how many bytes are wanted, 1..65536. 256 is written as Le 00, 65536 as 0000.
   CommandApdu& expect(std::size_t ne);
-  CommandApdu& set_cla(std::uint8_t cla) { cla_ = cla; return *this; }
+  CommandApdu& set_cla(std::uint8_t cla) {
+    cla_ = cla;
+    return *this;
+  }
   CommandApdu clone() const;
 
   [[nodiscard]] std::uint8_t cla() const { return cla_; }

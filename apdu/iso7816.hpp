@@ -70,7 +70,11 @@ inline constexpr std::uint32_t application_identifier = 0x4F;
 }  // namespace tag
 
 /// MSE P2: which template is set [7816-4 table 79].
-enum class ControlTemplate : std::uint8_t { digital_signature = 0xB6, confidentiality = 0xB8, authentication = 0xA4 };
+enum class ControlTemplate : std::uint8_t {
+  digital_signature = 0xB6,
+  confidentiality = 0xB8,
+  authentication = 0xA4
+};
 
 /// SW1-SW2 [7816-4 §5.6], kept as the card sent it.
 struct StatusWord {

@@ -14,35 +14,35 @@ namespace kilt {
 
 /// What a caller can do about a failure. One kind = one reaction; the text says the rest.
 enum class ErrorKind {
-  no_service,        ///< pcscd (or the simulator's socket) cannot be reached
-  no_permission,     ///< it can be reached but refuses us
-  no_reader,         ///< no reader of that name
-  no_card,           ///< the reader is empty
-  removed,           ///< the card or its reader went away; this connection is dead for good
-  busy,              ///< held exclusively by another program
-  transport,         ///< the exchange failed below the card (I/O, mute card)
-  protocol,          ///< the card's answer makes no sense (truncated, oversized, wrong tag)
+  no_service,     ///< pcscd (or the simulator's socket) cannot be reached
+  no_permission,  ///< it can be reached but refuses us
+  no_reader,      ///< no reader of that name
+  no_card,        ///< the reader is empty
+  removed,        ///< the card or its reader went away; this connection is dead for good
+  busy,           ///< held exclusively by another program
+  transport,      ///< the exchange failed below the card (I/O, mute card)
+  protocol,       ///< the card's answer makes no sense (truncated, oversized, wrong tag)
   timeout,
   cancelled,
-  unknown_card,      ///< no driver takes this card
-  unsupported,       ///< this card or driver cannot do that
-  refused,           ///< kilt will not send this command to this reader (evidence guard)
-  bad_argument,      ///< the caller's request contradicts itself or the card's limits
-  bad_data,          ///< data handed in (certificate, key, file) cannot be parsed
-  pin_incorrect,     ///< `tries_left` is set where the card tells
+  unknown_card,   ///< no driver takes this card
+  unsupported,    ///< this card or driver cannot do that
+  refused,        ///< kilt will not send this command to this reader (evidence guard)
+  bad_argument,   ///< the caller's request contradicts itself or the card's limits
+  bad_data,       ///< data handed in (certificate, key, file) cannot be parsed
+  pin_incorrect,  ///< `tries_left` is set where the card tells
   pin_blocked,
-  pin_length,        ///< too short or too long: not sent, no try spent
-  pin_last_try,      ///< would spend the last try; not sent
-  pin_not_set,       ///< the card has no such PIN yet
-  not_logged_in,     ///< the card asks for a login first
-  access_denied,     ///< not even with a login
+  pin_length,     ///< too short or too long: not sent, no try spent
+  pin_last_try,   ///< would spend the last try; not sent
+  pin_not_set,    ///< the card has no such PIN yet
+  not_logged_in,  ///< the card asks for a login first
+  access_denied,  ///< not even with a login
   not_found,
   exists,
-  no_space,          ///< the card (or a directory file) is full
-  key_mismatch,      ///< the certificate fits no key on the card
-  verify_failed,     ///< a signature or a check value is wrong
-  card_state,        ///< wrong life-cycle phase or order of commands
-  internal,          ///< our own mistake
+  no_space,       ///< the card (or a directory file) is full
+  key_mismatch,   ///< the certificate fits no key on the card
+  verify_failed,  ///< a signature or a check value is wrong
+  card_state,     ///< wrong life-cycle phase or order of commands
+  internal,       ///< our own mistake
 };
 
 [[nodiscard]] const char* to_string(ErrorKind kind);
@@ -68,8 +68,10 @@ struct Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }

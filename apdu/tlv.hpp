@@ -13,8 +13,8 @@ namespace kilt::apdu {
 /// One data object. `tag` holds the tag bytes as written, most significant first: 0x30, 0x9F65.
 struct Tlv {
   std::uint32_t tag = 0;
-  ByteView value{};   ///< content only
-  ByteView whole{};   ///< tag, length and content, as read
+  ByteView value{};  ///< content only
+  ByteView whole{};  ///< tag, length and content, as read
 
   [[nodiscard]] bool constructed() const;
 };

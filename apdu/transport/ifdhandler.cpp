@@ -8,7 +8,7 @@
 #include <cstring>
 #include <map>
 
-#include "apdu/transport/ifd_reader.hpp"
+#include "apdu/transport/ifdhandler_reader.hpp"
 
 // The header declares the entry points without saying that they are C and exported.
 #pragma GCC visibility push(default)

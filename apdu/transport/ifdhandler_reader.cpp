@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apdu/transport/ifd_reader.hpp"
+#include "apdu/transport/ifdhandler_reader.hpp"
 
 #include <string_view>
 #include <utility>

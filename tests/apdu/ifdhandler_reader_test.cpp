@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reader driver's inside, on a reader that the test moves by hand.
-#include "apdu/transport/ifd_reader.hpp"
+#include "apdu/transport/ifdhandler_reader.hpp"
 
 #include <gtest/gtest.h>
 
