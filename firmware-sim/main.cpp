@@ -217,7 +217,9 @@ int main_program(std::vector<std::string> arguments) {
   try {
     app.parse(arguments);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : exit_usage;
+    if (app.exit(error) == 0) return 0;
+    if (run_command->parsed()) fmt::print(stderr, "COMMAND goes after --\n");
+    return exit_usage;
   }
   if (has_command && (!run_command->parsed() || run_text.options.command.empty())) {
     return report({ErrorKind::bad_argument, "after -- a COMMAND is expected, and only by run"});
