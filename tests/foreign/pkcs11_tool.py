@@ -3,6 +3,7 @@
 """OpenSC's pkcs11-tool uses the kilt module on a card as its owner gets it; OpenSSL judges every result.
 The same flows over the simulator's socket, a real pcscd with the kilt reader driver, and vpcd."""
 
+from dialogue import Dialogue
 from harness import MODULE, SO_PIN, USER_PIN, ForeignTest, Sim, main
 import openssl_checks
 
@@ -154,18 +155,27 @@ class Flows:
         self.hotplug()
 
     def hotplug(self):
-        """pkcs11-tool waits for a slot event, prints it and ends."""
-        import subprocess
-        process = subprocess.Popen(["pkcs11-tool", "--module", MODULE, "--test-hotplug"], env=self.sim.env, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        try:
+        """A person's dialogue with `pkcs11-tool --test-hotplug`: it lists on return, then waits for an event."""
+        with Dialogue(["pkcs11-tool", "--module", MODULE, "--test-hotplug"], self.sim.env) as tool:
+            prompt = "x to exit"
+            tool.until(prompt)
+            tool.say("")
+            self.test.assertIn("KAZTOKEN", tool.until(prompt))
             self.sim.control("remove")
+            tool.say("")
+            self.test.assertIn("(empty)", tool.until(prompt))
+            tool.say("x")
+            tool.until(prompt)  # now C_WaitForSlotEvent
             self.sim.control("insert")
-            out, _ = process.communicate(timeout=60)
-        finally:
-            process.kill()
-            process.wait()
-        self.test.assertEqual(process.returncode, 0, out)
+            for _ in range(2):  # one event for the removal, one for the insertion, or both at once
+                tool.say("")
+                said = tool.until(prompt)
+                self.test.assertIn("event on slot", said)
+                if "KAZTOKEN" in said:
+                    break
+            self.test.assertIn("KAZTOKEN", said)
+            tool.say("x")
+            self.test.assertEqual(tool.end(), 0)
 
     def whole(self):
         self.look()
