@@ -132,14 +132,11 @@ std::optional<PcscContext> PcscSource::borrow_context() {
 
 LONG PcscSource::sleep(const std::vector<PcscReader>& readers, Clock::time_point until,
                        const WakeFlag& stop) {
-  // Who uses the card, and how, is no change to us.
-  constexpr DWORD of_no_matter =
-      SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE | SCARD_STATE_CHANGED | SCARD_STATE_IGNORE;
   std::vector<SCARD_READERSTATE> states;
   for (const auto& reader : readers) {
     states.push_back({});
     states.back().szReader = reader.state.name.c_str();
-    states.back().dwCurrentState = reader.raw & ~of_no_matter;
+    states.back().dwCurrentState = reader.raw;
   }
   if (states.size() < PCSCLITE_MAX_READERS_CONTEXTS) {  // one more entry is refused
     states.push_back({});

@@ -7,6 +7,9 @@
 //   card, one for looking at readers (short calls only, under our lock), one for each wait.
 // - SCardCancel is lost unless the waiter already sleeps; it has to be repeated until it is out.
 // - A connection reset by a dying pcscd is reported as SCARD_W_SECURITY_VIOLATION, like a refusal.
+// - The states of all readers lie in one array of the library that every context fills without a
+//   lock, so a look may be mixed with an older one of a wait that just began. A change is believed
+//   when two looks in a row agree.
 // - In a forked child the contexts are still the parent's; a word said there is said in the
 //   parent's name. Whatever was made in another process is leaked, never released.
 #pragma once
@@ -62,10 +65,12 @@ class PcscContext {
   pid_t process_;
 };
 
-/// A reader, and the raw state that SCardGetStatusChange wants back.
+/// A reader, and the state that SCardGetStatusChange wants back to tell a change of the card.
 struct PcscReader {
   ReaderState state;
   DWORD raw = 0;
+
+  bool operator==(const PcscReader&) const = default;
 };
 
 /// Turns pcscd's 16-bit event counters, which count both ways, wrap, and start anew with a
@@ -114,10 +119,12 @@ class PcscService {
   [[nodiscard]] bool inherited() const { return process_ != ::getpid(); }
 
  private:
-  LONG query(SCARDCONTEXT context, std::vector<PcscReader>& readers);
+  LONG look(SCARDCONTEXT context, std::vector<PcscReader>& readers);
+  LONG look_until_sure(SCARDCONTEXT context);
 
   std::mutex mutex_;
   std::optional<PcscContext> context_;
+  std::vector<PcscReader> seen_;  ///< by the last look; insertions not filled in
   InsertionBook book_;
   const pid_t process_;
 };
@@ -151,21 +158,23 @@ inline void InsertionBook::keep_only(const std::vector<std::string>& present) {
   }
 }
 
-inline LONG PcscService::query(SCARDCONTEXT context, std::vector<PcscReader>& readers) {
-  // 16 readers of at most 128 characters is all that pcsc-lite has; asked for nevertheless.
-  std::vector<char> names(1);
+inline LONG PcscService::look(SCARDCONTEXT context, std::vector<PcscReader>& readers) {
+  // Who uses the card, and how, is no change to us.
+  constexpr DWORD of_no_matter = SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE | SCARD_STATE_CHANGED;
+  // Enough for 16 readers of 128 characters, which is all that pcsc-lite has.
+  std::vector<char> names(4096);
   std::vector<SCARD_READERSTATE> states;
   for (int attempt = 0; attempt < 10; ++attempt) {
-    DWORD size = 0;
-    LONG code = SCardListReaders(context, nullptr, nullptr, &size);
-    if (code == SCARD_S_SUCCESS) {
-      names.assign(size + 2, '\0');
-      code = SCardListReaders(context, nullptr, names.data(), &size);
-    }
-    if (code == SCARD_E_NO_READERS_AVAILABLE) return SCARD_S_SUCCESS;
-    if (code == SCARD_E_INSUFFICIENT_BUFFER) continue;  // a reader came in between
-    if (code != SCARD_S_SUCCESS) return code;
+    readers.clear();
     states.clear();
+    DWORD size = static_cast<DWORD>(names.size());
+    LONG code = SCardListReaders(context, nullptr, names.data(), &size);
+    if (code == SCARD_E_NO_READERS_AVAILABLE) return SCARD_S_SUCCESS;
+    if (code == SCARD_E_INSUFFICIENT_BUFFER) {
+      names.assign(std::max<std::size_t>(size, 2 * names.size()), '\0');
+      continue;
+    }
+    if (code != SCARD_S_SUCCESS) return code;
     for (const char* name = names.data(); *name != '\0'; name += std::strlen(name) + 1) {
       states.push_back({});
       states.back().szReader = name;
@@ -176,7 +185,7 @@ inline LONG PcscService::query(SCARDCONTEXT context, std::vector<PcscReader>& re
     if (code != SCARD_S_SUCCESS && code != SCARD_E_TIMEOUT) return code;
     for (const auto& found : states) {
       PcscReader reader;
-      reader.raw = found.dwEventState;
+      reader.raw = found.dwEventState & ~of_no_matter;
       reader.state.name = found.szReader;
       if ((found.dwEventState & SCARD_STATE_UNKNOWN) != 0) continue;
       reader.state.present = (found.dwEventState & SCARD_STATE_PRESENT) != 0;
@@ -190,6 +199,17 @@ inline LONG PcscService::query(SCARDCONTEXT context, std::vector<PcscReader>& re
   return SCARD_S_SUCCESS;  // readers come and go faster than one can look: none for this time
 }
 
+inline LONG PcscService::look_until_sure(SCARDCONTEXT context) {
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    std::vector<PcscReader> now;
+    const LONG code = look(context, now);
+    if (code != SCARD_S_SUCCESS) return code;
+    if (now == seen_) break;
+    seen_ = std::move(now);
+  }
+  return SCARD_S_SUCCESS;
+}
+
 inline Result<std::vector<PcscReader>> PcscService::readers() {
   const std::lock_guard lock(mutex_);
   for (int attempt = 0;; ++attempt) {
@@ -201,9 +221,9 @@ inline Result<std::vector<PcscReader>> PcscService::readers() {
       }
       context_.emplace(std::move(*made));
     }
-    std::vector<PcscReader> readers;
-    const LONG code = query(context_->get(), readers);
+    const LONG code = look_until_sure(context_->get());
     if (code == SCARD_S_SUCCESS) {
+      std::vector<PcscReader> readers = seen_;
       std::vector<std::string> names;
       for (auto& reader : readers) {
         names.push_back(reader.state.name);

@@ -14,12 +14,6 @@
 #include "tests/transport/ifd_host.hpp"
 #include "tests/transport/private_pcscd.hpp"
 
-// libpcsclite keeps the readers' states in one array for all its contexts and fills it without a
-// lock; that race is its own.
-extern "C" const char* __tsan_default_suppressions() {
-  return "called_from_lib:libpcsclite\nrace:libpcsclite\nmutex:libpcsclite\n";
-}
-
 namespace kilt::test {
 namespace {
 
