@@ -109,8 +109,17 @@ class KaztokenCard final : public Card {
 
   // -- kaztoken_format.cpp: setting up
   Status adopt();
-  Status write_application(const std::string& label, rights::Who pin_list_owner,
-                           const std::vector<Bytes>& pins);
+  /// What a new application holds at once.
+  struct ApplicationContent {
+    rights::Who owner;  ///< of the lists
+    Bytes pins, keys;   ///< their entries
+    Bytes token_info;
+  };
+  Status create_application();
+  Status fill_application(const ApplicationContent& content);
+  Status set_up(const std::string& label, const SecretBytes& so_pin);
+  Status list_user_pin();
+  Status end_format();
   Status enter_in_list(const std::string& label);
   Status create_master_file();
   Status create_user_pin(const SecretBytes& new_pin);

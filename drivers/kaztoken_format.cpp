@@ -68,43 +68,51 @@ Bytes profile_name() {
   return {0x01, 0x06, 'p', 'k', 'c', 's', '1', '5'};
 }
 
+Bytes odf_line(pkcs15::Kind kind) {
+  return pkcs15::encode(pkcs15::DirectoryPointer{static_cast<std::uint8_t>(kind),
+                                                 path_bytes(in_application(directory_id(kind)))});
+}
+
 bool already_there(const Status& status) {
   return !status && status.error().kind == ErrorKind::exists;
 }
 
 }  // namespace
 
-Status KaztokenCard::write_application(const std::string& label, Who pin_list_owner,
-                                       const std::vector<Bytes>& pins) {
+Status KaztokenCard::create_application() {
   if (auto status = files_.enter({}); !status) return status;
-  auto made = files_.create(directory_file(file::application[0], application_size,
-                                           rights::of_file(Who::anybody, Who::anybody, Who::user)),
-                            "create the application");
-  if (!made && !already_there(made)) return made;
+  const auto made =
+      files_.create(directory_file(file::application[0], application_size,
+                                   rights::of_file(Who::anybody, Who::anybody, Who::user)),
+                    "create the application");
   files_.forget();
-  const auto number = serial();
-  if (!number) return number.error();
-  Bytes pin_list;
-  for (const auto& entry : pins)
-    append(pin_list, entry);
-  if (auto status = application_.ensure_file(
-          directory_id(Kind::authentication), pin_list_size,
-          rights::of_file(Who::anybody, pin_list_owner, pin_list_owner), pin_list);
+  return already_there(made) ? Status{} : made;
+}
+
+Status KaztokenCard::fill_application(const ApplicationContent& content) {
+  const Bytes shared = rights::of_file(Who::anybody, Who::anybody, Who::user);
+  const Bytes lists = rights::of_file(Who::anybody, content.owner, content.owner);
+  const auto pin_list = directory_id(Kind::authentication),
+             key_list = directory_id(Kind::private_keys);
+  if (auto status = application_.ensure_file(pin_list, pin_list_size, lists, content.pins);
       !status) {
     return status;
   }
-  const Bytes token_info =
-      pkcs15::encode(pkcs15::TokenInformation{*serial_, manufacturer, label, now()});
-  if (auto status = application_.ensure_file(file::token_info.back(), token_info_size,
-                                             rights::of_file(Who::anybody, Who::anybody, Who::user),
-                                             token_info);
+  Bytes odf = odf_line(Kind::authentication);
+  if (!content.keys.empty()) {
+    if (auto status =
+            application_.ensure_file(key_list, Application::directory_size, lists, content.keys);
+        !status) {
+      return status;
+    }
+    append(odf, odf_line(Kind::private_keys));
+  }
+  if (auto status = application_.ensure_file(file::token_info.back(), token_info_size, shared,
+                                             content.token_info);
       !status) {
     return status;
   }
   // ODF last: the application is there once its list of directories is.
-  const Bytes odf = pkcs15::encode(
-      pkcs15::DirectoryPointer{static_cast<std::uint8_t>(Kind::authentication),
-                               path_bytes(in_application(directory_id(Kind::authentication)))});
   return application_.ensure_file(file::odf.back(), Application::odf_size,
                                   rights::of_file(Who::anybody, Who::anybody, Who::officer), odf);
 }
@@ -142,33 +150,36 @@ Status KaztokenCard::adopt() {
   const std::string label = kaztoken::model().name;
   if (auto status = enter_in_list(label); !status) return status;
   files_.forget();
-  if (auto status = write_application(label, Who::user, {officer_pin_entry(), user_pin_entry()});
-      !status)
-    return status;
-  application_.forget();
-  for (const auto& key : *present) {
-    if (auto status = application_.add(Kind::private_keys, pkcs15::encode(key.entry)); !status)
-      return status;
-  }
-  return {};
+  const auto number = serial();
+  if (!number) return number.error();
+  ApplicationContent content{Who::user, officer_pin_entry(), {}, {}};
+  append(content.pins, user_pin_entry());
+  for (const auto& key : *present)
+    append(content.keys, pkcs15::encode(key.entry));
+  content.token_info =
+      pkcs15::encode(pkcs15::TokenInformation{*serial_, manufacturer, label, now()});
+  if (auto status = create_application(); !status) return status;
+  return fill_application(content);
 }
 
 Status KaztokenCard::create_master_file() {
   // System directories that old firmware refuses are passed over, as OpenSC does [facts kaztoken
   // §4.8].
-  static const std::vector<FilePath> directories{{0x1000},
-                                                 {0x1000, 0x1000},
-                                                 {0x1000, 0x1000, 0x6001},
-                                                 {0x1000, 0x1000, 0x6002},
-                                                 {0x1000, 0x1000, 0x6003},
-                                                 {0x1000, 0x1000, 0x6004},
-                                                 {0x1000, 0x1000, 0x6005},
-                                                 {0x1001},
-                                                 {0x1002},
-                                                 {0x1003},
-                                                 {0x1004},
-                                                 {0x1001, 0x8001},
-                                                 {0x1001, 0x8002}};
+  static const std::vector<FilePath> directories{
+      {0x1000},
+      {0x1000, 0x1000},
+      {0x1000, 0x1000, 0x6001},
+      {0x1000, 0x1000, 0x6002},
+      {0x1000, 0x1000, 0x6003},
+      {0x1000, 0x1000, 0x6004},
+      {0x1000, 0x1000, 0x6005},
+      {0x1000, 0x1001},
+      {0x1000, 0x1002},
+      {0x1000, 0x1003},
+      {0x1000, 0x1004},
+      {0x1000, 0x1001, 0x8001},
+      {0x1000, 0x1001, 0x8002},
+  };
   auto made =
       files_.create(directory_file(master_file_id, 0, rights::master_file()), "create the MF");
   if (!made && !already_there(made)) return made;
@@ -193,11 +204,15 @@ Status KaztokenCard::create_master_file() {
   return {};
 }
 
+/// The phase in which rules are not in force stays open until the user's PIN is set, as with
+/// OpenSC: in which DF the card would let an officer create that PIN later is not known.
 Status KaztokenCard::initialise(const std::string& label, const SecretBytes& so_pin) {
-  if (label.size() > 64)
+  if (label.size() > 64) {
     return Error{ErrorKind::bad_argument, "a token's label may have 64 bytes at most"};
-  if (auto status = Pins::check_length(Role::security_officer, so_pin.size(), true); !status)
+  }
+  if (auto status = Pins::check_length(Role::security_officer, so_pin.size(), true); !status) {
     return status;
+  }
   begin();
   const auto number = serial();
   if (!number) return number.error();
@@ -206,42 +221,44 @@ Status KaztokenCard::initialise(const std::string& label, const SecretBytes& so_
   auto officer = pins_.status(Role::security_officer);
   if (!officer) return officer.take_error();
   if (officer->initialized) {
-    if (auto status = pins_.login(Role::security_officer, so_pin); !status) return status;
+    auto allowed = pins_.login(Role::security_officer, so_pin);
+    if (!allowed && allowed.error().kind != ErrorKind::pin_not_set) return allowed;
   }
   forget_objects();
   changed_ = false;
-  if (auto status = check(link_->send(command::begin_format()), "erasing the card"); !status)
+  if (auto status = check(link_->send(command::begin_format()), "erasing the card"); !status) {
     return status;
+  }
   forget_state();
-  if (auto status = create_master_file(); !status)
-    return status.take_error().within("the card was erased, but setting it up failed; do it again");
-  const auto set_up = [&]() -> Status {
-    if (auto status = files_.enter({}); !status) return status;
-    const Bytes pin_file =
-        internal_file(pin::officer, so_pin.size(),
-                      properties::pin(pin::officer_min, pin::officer_tries), rights::officer_pin());
-    if (auto status = files_.create(pin_file, "create the security officer's PIN"); !status)
-      return status;
-    files_.forget();
-    if (auto status = pins_.load(Role::security_officer, so_pin); !status) return status;
-    if (auto status = write_application(label, Who::officer, {officer_pin_entry()}); !status)
-      return status;
-    if (auto status = application_.ensure_file(
-            file::profile.back(), profile_size,
-            rights::of_file(Who::anybody, Who::officer, Who::anybody), profile_name());
-        !status)
-      return status;
-    if (auto status = application_.write_value(file::application_list, application_template(label));
-        !status)
-      return status;
-    return check(link_->send(command::end_format()), "ending the format");
-  };
-  auto status = set_up();
+  auto status = set_up(label, so_pin);
   forget_state();
   forget_objects();
-  if (!status)
-    return status.take_error().within("the card was erased, but setting it up failed; do it again");
-  return {};
+  if (status) return {};
+  return status.take_error().within("the card was erased, but setting it up failed; do it again");
+}
+
+Status KaztokenCard::set_up(const std::string& label, const SecretBytes& so_pin) {
+  if (auto status = create_master_file(); !status) return status;
+  if (auto status = create_application(); !status) return status;
+  if (auto status = files_.enter(file::application); !status) return status;
+  const Bytes pin_file =
+      internal_file(pin::officer, so_pin.size(),
+                    properties::pin(pin::officer_min, pin::officer_tries), rights::officer_pin());
+  if (auto status = files_.create(pin_file, "create the security officer's PIN"); !status)
+    return status;
+  files_.forget();
+  if (auto status = pins_.load(Role::security_officer, so_pin); !status) return status;
+  // No lastUpdate yet: set_user_pin() writes it when it has ended the phase.
+  const Bytes token_info =
+      pkcs15::encode(pkcs15::TokenInformation{*serial_, manufacturer, label, {}});
+  if (auto status = fill_application({Who::officer, officer_pin_entry(), {}, token_info}); !status)
+    return status;
+  if (auto status = application_.ensure_file(
+          file::profile.back(), profile_size,
+          rights::of_file(Who::anybody, Who::officer, Who::anybody), profile_name());
+      !status)
+    return status;
+  return application_.write_value(file::application_list, application_template(label));
 }
 
 // ---- PINs ------------------------------------------------------------------------------------
@@ -282,16 +299,42 @@ Status KaztokenCard::set_user_pin(const SecretBytes& new_pin) {
   } else if (auto status = create_user_pin(new_pin); !status) {
     return status;
   }
+  if (auto status = list_user_pin(); !status) return status;
+  return end_format();
+}
+
+Status KaztokenCard::list_user_pin() {
+  auto exists = application_.exists();
+  if (!exists) return exists.take_error();
+  if (!*exists) return {};  // no application yet: it will list the PIN when it is made
   auto listed = application_.entries(Kind::authentication);
   if (!listed) return listed.take_error();
   for (const auto& raw : *listed) {
     const auto entry = pkcs15::parse_pin(raw);
     if (entry && entry->reference == pin::user) return {};
   }
-  auto exists = application_.exists();
-  if (!exists) return exists.take_error();
-  if (!*exists) return {};  // no application yet: it will list the PIN when it is made
   return application_.add(Kind::authentication, user_pin_entry());
+}
+
+/// Ends the phase of initialisation if TokenInfo says that it lasts: it has no lastUpdate then.
+/// Whether that ends the officer's login as well is not known, so the card is asked.
+Status KaztokenCard::end_format() {
+  const auto content = files_.read_file(file::token_info);
+  if (!content) return content.error().kind == ErrorKind::not_found ? Status{} : content.error();
+  auto info = pkcs15::parse_token_info(*content);
+  if (!info || !info->last_update.empty()) return {};
+  const auto ended = link_->send(command::end_format());
+  if (!ended) return ended.error().within("ending the initialisation");
+  if (!ended->ok() && ended->status != apdu::sw::conditions_not_satisfied) {
+    return status_error(ended->status, "ending the initialisation");
+  }
+  files_.forget();
+  info->last_update = now();
+  bodies_.erase(file::token_info);
+  if (auto status = application_.write_value(file::token_info, pkcs15::encode(*info)); !status)
+    return status;
+  const auto still = pins_.status(Role::security_officer);
+  return still ? Status{} : still.error();
 }
 
 // ---- lastUpdate ------------------------------------------------------------------------------
