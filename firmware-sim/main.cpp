@@ -213,6 +213,14 @@ int main_program(std::vector<std::string> arguments) {
   CaText ca_text;
   define_ca(app, ca_text);
 
+  const auto is_first = [&](const CLI::App* command) {
+    return command->get_name() == arguments[0];
+  };
+  if (!arguments.empty() && !arguments[0].starts_with('-') &&
+      app.get_subcommands(is_first).empty()) {
+    return report({ErrorKind::bad_argument,
+                   "there is no command " + arguments[0] + "; kilt-sim --help lists them"});
+  }
   std::reverse(arguments.begin(), arguments.end());
   try {
     app.parse(arguments);

@@ -119,7 +119,9 @@ void serve(const CardSpec& spec) {
   constexpr int link = 3;
   Card card(spec);
   if (auto made = card.make(); !made) {
-    (void)write_message(link, {1, copy_of(as_bytes(made.error().message()))});
+    Bytes why{static_cast<std::uint8_t>(made.error().kind)};
+    append(why, as_bytes(made.error().message()));
+    (void)write_message(link, {1, std::move(why)});
     return;
   }
   if (!write_message(link, {0, card.facts()})) return;

@@ -54,11 +54,11 @@ void CardProcess::hear(const Message& message) {
 void CardProcess::hear_ready(const Message& message) {
   const auto ready = std::move(ready_);
   ready_ = nullptr;
+  const ByteView payload = message.payload;
   if (message.code != 0) {
-    return ready(Error{ErrorKind::bad_argument, as_text(message.payload)});
+    return ready(Error{static_cast<ErrorKind>(payload[0]), as_text(payload.subspan(1))});
   }
   // protocol u8, ATR (u8 + bytes), serial: written by serve_card of this very program.
-  const ByteView payload = message.payload;
   const std::size_t atr_size = payload[1];
   CardFacts facts;
   facts.protocol = payload[0] == 0 ? Protocol::t0 : Protocol::t1;

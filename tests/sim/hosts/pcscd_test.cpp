@@ -4,12 +4,14 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "tests/sim/hosts/running_sim.hpp"
 
 namespace kilt::sim::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr const char* kaztoken_atr = "3b:88:01:4b:41:5a:54:4f:4b:45:4e:82";
@@ -103,9 +105,12 @@ TEST(Vpcd, CardsAreAllowedUnlessGuarded) {
     options.insert(options.end(), {"--", "/bin/sh", "-c", "cat \"$KILT_CONFIG\""});
     return run(options, environment).out;
   };
-  std::filesystem::copy_file("/dev/null", scratch / "kilt.toml");
+  const std::string theirs = "pin_cache = false\n";
+  std::ofstream(scratch / "kilt.toml") << theirs;
+  const std::map<std::string, std::string> config{{"KILT_CONFIG", scratch / "kilt.toml"}};
   EXPECT_THAT(run_with({}, {}), HasSubstr("allow_assumed = [\"0A1B2C3D\""));
-  EXPECT_EQ(run_with({"--guard"}, {{"KILT_CONFIG", scratch / "kilt.toml"}}), "");
+  EXPECT_THAT(run_with({}, config), AllOf(HasSubstr(theirs), HasSubstr("[\"0A1B2C3D\"")));
+  EXPECT_EQ(run_with({"--guard"}, config), theirs);
 }
 
 TEST(Pcscd, SimulatedCardsAreNamedSo) {
