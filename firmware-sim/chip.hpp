@@ -21,8 +21,8 @@ enum class Protocol { t0, t1 };
 
 /// What went over the wire, and how long the real card would have taken for it.
 struct Answer {
-  Bytes bytes;                               ///< data and status word
-  std::chrono::microseconds duration{0};     ///< virtual; the host sleeps it with --timing real
+  Bytes bytes;                            ///< data and status word
+  std::chrono::microseconds duration{0};  ///< virtual; the host sleeps it with --timing real
 };
 
 /// One simulated card in one reader. Non-volatile state is in the Nvram; everything else is lost
@@ -41,11 +41,11 @@ class Chip {
 };
 
 struct ChipOptions {
-  Bytes atr;                  ///< empty: the profile's own
-  std::string serial;         ///< empty: the profile's own; hex digits, as printed on the device
-  std::uint64_t seed = 0;     ///< of keys and random numbers; 0 = from the system
-  bool blank = false;         ///< never initialised, instead of as its owner gets it
-  std::size_t memory = 0;     ///< bytes of file memory; 0: the profile's own
+  Bytes atr;               ///< empty: the profile's own
+  std::string serial;      ///< empty: the profile's own; hex digits, as printed on the device
+  std::uint64_t seed = 0;  ///< of keys and random numbers; 0 = from the system
+  bool blank = false;      ///< never initialised, instead of as its owner gets it
+  std::size_t memory = 0;  ///< bytes of file memory; 0: the profile's own
 };
 
 /// A kind of card. One object per name that `kilt-sim run --card` takes.
@@ -53,9 +53,9 @@ struct Profile {
   const char* name;
   const char* description;
   Protocol protocol;
-  std::size_t max_command;    ///< bytes of an encoded APDU that the real reader lets through
+  std::size_t max_command;  ///< bytes of an encoded APDU that the real reader lets through
   std::size_t max_response;
-  bool extended;              ///< reader of this device passes extended APDUs
+  bool extended;  ///< reader of this device passes extended APDUs
   /// Personalises `nvram` if it is empty, then runs on it. Null for an NVRAM that check_state()
   /// refuses as another profile's.
   std::unique_ptr<Chip> (*make)(Nvram& nvram, const ChipOptions& options);

@@ -91,7 +91,7 @@ std::unique_ptr<Chip> make(const char* name, ByteView own_atr, Protocol protocol
                            const ChipOptions& options) {
   const auto existing = Identity::load(nvram);
   if (existing && existing->profile != name) return nullptr;  // check_state() says it in words
-  if (!existing && !nvram.empty()) nvram.erase_all();  // personalisation was cut off
+  if (!existing && !nvram.empty()) nvram.erase_all();         // personalisation was cut off
   Identity identity = existing ? *existing : identity_of(name, own_atr, options);
 
   const std::size_t memory = options.memory == 0 ? memory_size : options.memory;
