@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "firmware-sim/hosts/allow_list.hpp"
@@ -33,6 +34,14 @@ constexpr std::uint16_t private_vpcd_port = 35963;
 // Each vpcd entry makes two slots on two ports [facts sim-transport §2].
 constexpr std::uint16_t ports_per_reader = 2;
 constexpr std::size_t max_vpcd_readers = Pcscd::max_readers / ports_per_reader;
+
+/// For a shell to read back as it is.
+std::string quoted(const std::string& value) {
+  std::string text = "'";
+  for (const char c : value)
+    text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
 
 class Run {
  public:
@@ -57,6 +66,7 @@ class Run {
   Result<std::vector<ReaderEntry>> vpcd_entries();
   Result<std::string> vpcd_copy(std::size_t index);
   Status allow_assumed();
+  Status write_config();
 
   int run_command();
   void stay_in_foreground();
@@ -75,6 +85,8 @@ class Run {
   std::vector<std::unique_ptr<VpcdHost>> vpcd_;
   std::unique_ptr<Pcscd> pcscd_;
   Environment environment_;
+  std::string their_config_;
+  std::set<std::string> allowed_;
 };
 
 Result<int> Run::go() {
@@ -303,7 +315,6 @@ Status Run::start_vpcd() {
 }
 
 Status Run::allow_assumed() {
-  std::string toml;
   if (const char* theirs = ::getenv("KILT_CONFIG"); theirs && *theirs) {
     std::ifstream file(theirs);
     std::ostringstream content;
@@ -312,15 +323,22 @@ Status Run::allow_assumed() {
       return Error{ErrorKind::bad_argument,
                    std::string("KILT_CONFIG names ") + theirs + ", which cannot be read"};
     }
-    toml = content.str();
+    their_config_ = content.str();
   }
-  std::vector<std::string> serials;
+  environment_.emplace_back("KILT_CONFIG", workspace_.file("kilt.toml"));
+  // Another card may come into a reader (insert --fresh).
   for (const auto& reader : readers_) {
-    if (reader->present()) serials.push_back(reader->facts().serial);
+    reader->on_change([this] { (void)write_config(); });
   }
-  const std::string path = workspace_.file("kilt.toml");
-  environment_.emplace_back("KILT_CONFIG", path);
-  return write_file(path, allow_serials(toml, serials));
+  return write_config();
+}
+
+Status Run::write_config() {
+  for (const auto& reader : readers_) {
+    if (reader->present()) allowed_.insert(reader->facts().serial);
+  }
+  return write_file(workspace_.file("kilt.toml"),
+                    allow_serials(their_config_, {allowed_.begin(), allowed_.end()}));
 }
 
 // ---- COMMAND, or none ---------------------------------------------------------------------------
@@ -337,7 +355,7 @@ int Run::run_command() {
 
 void Run::stay_in_foreground() {
   for (const auto& [name, value] : environment_) {
-    std::printf("export %s='%s'\n", name.c_str(), value.c_str());
+    std::printf("export %s=%s\n", name.c_str(), quoted(value).c_str());
   }
   std::fflush(stdout);
   loop_.run();

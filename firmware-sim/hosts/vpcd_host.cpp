@@ -98,7 +98,7 @@ void VpcdHost::receive() {
 }
 
 void VpcdHost::next() {
-  while (!busy_ && in_.size() >= 2) {
+  while (!busy_ && reader_.present() && in_.size() >= 2) {
     const std::size_t size = be16(in_[0], in_[1]);
     if (in_.size() < 2 + size) return;
     const auto body = in_.begin() + 2;
