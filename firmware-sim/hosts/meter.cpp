@@ -9,6 +9,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "apdu/command.hpp"
 #include "apdu/iso7816.hpp"
 
 namespace kilt::sim {
@@ -24,11 +25,20 @@ std::string spaced(ByteView bytes) {
   return text;
 }
 
-bool carries_pin(ByteView command) {
-  // Four bytes of header, or five with Le, are a question about the state: no PIN in them.
+/// VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER and their twins with the odd instruction byte
+/// [7816-4 §11.6]. Cards also load keys by them.
+bool carries_secret(ByteView command) {
+  // Four bytes of header, or five with Le, are a question about the state: nothing to hide.
   if (command.size() <= 5) return false;
-  return command[1] == apdu::ins::verify || command[1] == apdu::ins::change_reference_data ||
-         command[1] == apdu::ins::reset_retry_counter;
+  const auto even = static_cast<std::uint8_t>(command[1] & 0xFE);
+  return even == apdu::ins::verify || even == apdu::ins::change_reference_data ||
+         even == apdu::ins::reset_retry_counter;
+}
+
+/// PSO with the plain value as its answer: DECIPHER [7816-8 §11.12].
+bool is_decipher(ByteView command) {
+  return command.size() > 2 && command[1] == apdu::ins::perform_security_operation &&
+         command[2] == 0x80;
 }
 
 std::string today() {
@@ -43,8 +53,15 @@ std::string today() {
 }  // namespace
 
 std::string masked(ByteView command) {
-  if (!carries_pin(command)) return spaced(command);
-  return spaced(command.first(4)) + " {pin}";
+  if (!carries_secret(command)) return spaced(command);
+  std::string text = spaced(command.first(4)) + " {pin}";
+  const auto parsed = apdu::CommandApdu::parse(command);
+  if (parsed && parsed->ne()) {
+    Bytes le;
+    append_be16(le, *parsed->ne());
+    text += " " + spaced(ByteView(le).subspan(parsed->needs_extended() ? 0 : 1));
+  }
+  return text;
 }
 
 Status Meter::trace_to(const std::string& path, const std::string& card) {
@@ -61,7 +78,15 @@ Status Meter::trace_to(const std::string& path, const std::string& card) {
 void Meter::exchange(ByteView command, ByteView answer) {
   count(command);
   from_card_ += answer.size();
-  if (trace_) write("> " + masked(command) + "\n< " + spaced(answer) + "\n");
+  if (!trace_) return;
+  // What was deciphered may be a secret; over T=0 it comes by GET RESPONSE.
+  const bool continued = command.size() > 1 && command[1] == apdu::ins::get_response;
+  if (!continued) answer_is_secret_ = is_decipher(command);
+  std::string text = spaced(answer);
+  if (answer_is_secret_ && answer.size() > 2) {
+    text = "{any:" + std::to_string(answer.size() - 2) + "} " + spaced(answer.last(2));
+  }
+  write("> " + masked(command) + "\n< " + text + "\n");
 }
 
 void Meter::unanswered(ByteView command, const char* why) {

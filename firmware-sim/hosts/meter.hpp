@@ -34,6 +34,7 @@ class Meter {
   void write(const std::string& text);
 
   UniqueFd trace_;
+  bool answer_is_secret_ = false;
   std::uint64_t apdus_ = 0;
   std::uint64_t to_card_ = 0;
   std::uint64_t from_card_ = 0;
@@ -43,8 +44,7 @@ class Meter {
   std::array<std::uint64_t, 256> ins_{};
 };
 
-/// One command as a trace shows it: the body of VERIFY, CHANGE REFERENCE DATA and RESET RETRY
-/// COUNTER is {pin}, in whatever class [7816-4 §11.6].
+/// One command as a trace shows it: {pin} in place of Lc and body where the body is a PIN or a key.
 [[nodiscard]] std::string masked(ByteView command);
 
 }  // namespace kilt::sim

@@ -2,6 +2,9 @@
 // The parts of the hosts that need no running program.
 #include <gmock/gmock.h>
 
+#include <cstdio>
+#include <fstream>
+
 #include "firmware-sim/ca_oid.hpp"
 #include "firmware-sim/hosts/allow_list.hpp"
 #include "firmware-sim/hosts/loop.hpp"
@@ -52,10 +55,26 @@ TEST(Masking, HidesBodiesOfPinCommandsInAnyClass) {
   EXPECT_EQ(masked(hex("0020000208 3132333435363738")), "00 20 00 02 {pin}");
   EXPECT_EQ(masked(hex("1024000208 3132333435363738")), "10 24 00 02 {pin}");
   EXPECT_EQ(masked(hex("802C000208 3132333435363738")), "80 2C 00 02 {pin}");
+  EXPECT_EQ(masked(hex("00210002 08 3132333435363738 00")), "00 21 00 02 {pin} 00");
+  EXPECT_EQ(masked(hex("002000027F 31323334")), "00 20 00 02 {pin}") << "broken, but a PIN";
   EXPECT_EQ(masked(hex("0020000200")), "00 20 00 02 00");
   EXPECT_EQ(masked(hex("00200002")), "00 20 00 02");
   EXPECT_EQ(masked(hex("00A4000C023F00")), "00 A4 00 0C 02 3F 00");
   EXPECT_EQ(masked(hex("00")), "00");
+}
+
+TEST(Masking, HidesWhatWasDeciphered) {
+  const std::string path = ::testing::TempDir() + "kilt-meter-trace";
+  Meter meter;
+  ASSERT_TRUE(meter.trace_to(path, "kaztoken"));
+  meter.exchange(hex("002A808602 0011"), hex("6103"));
+  meter.exchange(hex("00C0000003"), hex("5151519000"));
+  meter.exchange(hex("0084000003"), hex("7171719000"));
+  std::ifstream file(path);
+  const std::string trace{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_THAT(trace, HasSubstr("> 00 C0 00 00 03\n< {any:3} 90 00\n"));
+  EXPECT_THAT(trace, HasSubstr("< 71 71 71 90 00\n"));
+  std::remove(path.c_str());
 }
 
 TEST(AllowList, IsMadeOrExtended) {
