@@ -23,7 +23,8 @@ using kilt::client::Module;
 using nlohmann::json;
 
 constexpr CK_BYTE first_id[] = {0x45};   // of the pair that the card is prepared with
-constexpr CK_BYTE second_id[] = {0x46};  // of the pair and certificate that are added
+constexpr CK_BYTE second_id[] = {0x46};  // of the pair that is added
+constexpr CK_BYTE third_id[] = {0x47};   // of the certificate that is added
 
 json counters(const std::string& sim) {
   const std::string command = sim + " stats";
@@ -75,15 +76,19 @@ class Meter {
 struct Client {
   Module module;
   std::string pin;
+  CK_SLOT_ID slot = 0;
   CK_SESSION_HANDLE session = 0;
 
   void start() {
     module.initialize();
     const auto slots = module.slots();
     if (slots.empty()) throw std::runtime_error("no token");
+    slot = slots[0];
+    session = module.open(slot);
+  }
+  void read_token_info() {
     CK_TOKEN_INFO info;
-    check(module->C_GetTokenInfo(slots[0], &info), "C_GetTokenInfo");
-    session = module.open(slots[0]);
+    check(module->C_GetTokenInfo(slot, &info), "C_GetTokenInfo");
   }
   void login() { module.login(session, pin); }
   [[nodiscard]] CK_OBJECT_HANDLE private_key(const CK_BYTE* id) {
@@ -122,6 +127,7 @@ void sign(Client& client, Meter& meter, bool everything) {
   }
   meter.step("first signature", [&] { client.sign(key); });
   meter.step("later signature", [&] { client.sign(key); });
+  meter.step("token info", [&] { client.read_token_info(); });
 }
 
 void generate(Client& client, Meter& meter) {
@@ -162,18 +168,14 @@ void certificate(Client& client, Meter& meter, const char* path) {
     CK_CERTIFICATE_TYPE x509 = CKC_X_509;
     CK_BBOOL yes = CK_TRUE;
     char label[] = "second";
-    CK_BYTE subject[] = {0x30, 0x00};
     CK_ATTRIBUTE attributes[] = {{CKA_CLASS, &what, sizeof what},
                                  {CKA_CERTIFICATE_TYPE, &x509, sizeof x509},
                                  {CKA_TOKEN, &yes, sizeof yes},
                                  {CKA_VALUE, der.data(), der.size()},
-                                 {CKA_ID, const_cast<CK_BYTE*>(first_id), 1},
-                                 {CKA_LABEL, label, sizeof label - 1},
-                                 {CKA_SUBJECT, subject, sizeof subject}};
+                                 {CKA_ID, const_cast<CK_BYTE*>(third_id), 1},
+                                 {CKA_LABEL, label, sizeof label - 1}};
     CK_OBJECT_HANDLE object;
-    // The subject is the certificate's own business; OpenSC wants none in the template.
-    check(client.module->C_CreateObject(client.session, attributes, std::size(attributes) - 1,
-                                        &object),
+    check(client.module->C_CreateObject(client.session, attributes, std::size(attributes), &object),
           "C_CreateObject");
   });
 }
