@@ -74,9 +74,12 @@ std::string validity(std::time_t now, std::time_t not_before, std::time_t not_af
   if (now < not_before) {
     return fmt::format("not valid for another {}", counted(days_until(now, not_before)));
   }
+  if (now > not_after) {
+    const std::int64_t ago = days_until(not_after, now);
+    return ago == 0 ? "expired within the last day" : fmt::format("expired {} ago", counted(ago));
+  }
   const std::int64_t days = days_until(now, not_after);
-  return days >= 0 ? fmt::format("expires in {}", counted(days))
-                   : fmt::format("expired {} ago", counted(-days));
+  return days == 0 ? "expires within a day" : fmt::format("expires in {}", counted(days));
 }
 
 }  // namespace kilt::cli

@@ -17,7 +17,8 @@ namespace kilt::cli {
 
 /// "2026-11-22T04:11:00Z" as seconds since 1970; empty when it is not of this form.
 [[nodiscard]] std::optional<std::time_t> from_iso_time(const std::string& text);
-/// "expires in 12 days", "expired 3 days ago", "not valid for another 2 days".
+/// "expires in 12 days", "expired 3 days ago", "expires within a day", "not valid for another 2
+/// days".
 [[nodiscard]] std::string validity(std::time_t now, std::time_t not_before, std::time_t not_after);
 /// Whole days from `now` to `then`, rounded towards the past: negative when it is over.
 [[nodiscard]] std::int64_t days_until(std::time_t now, std::time_t then);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 namespace kilt::cli {
@@ -97,6 +98,22 @@ Status take_query_attribute(Pkcs11Uri& uri, const std::string& name, const std::
   return {};
 }
 
+/// A CK_TOKEN_INFO field [P11 3.1 §3.2]: `size` bytes padded with blanks, which do not count. UTF-8
+/// is not cut within a character.
+std::string field(std::string text, std::size_t size) {
+  if (text.size() > size) {
+    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80)
+      --size;
+    text.resize(size);
+  }
+  while (text.ends_with(' ') || text.ends_with('\0'))
+    text.pop_back();
+  return text;
+}
+
+constexpr std::size_t label_size = 32;
+constexpr std::size_t short_size = 16;  ///< of model and serial number
+
 }  // namespace
 
 std::string Pkcs11Uri::print() const {
@@ -139,10 +156,12 @@ Result<Pkcs11Uri> parse_uri(std::string_view text) {
 
 Pkcs11Uri token_uri(const card::CardModel& model, const card::TokenInfo& token) {
   Pkcs11Uri uri;
-  uri.token = token.label;
+  uri.token = field(token.label, label_size);
   uri.manufacturer = std::string(manufacturer_name);
-  uri.serial = token.serial;
-  uri.model = model.name;
+  // Of a long serial the end tells devices apart.
+  const std::size_t cut_off = token.serial.size() - std::min(token.serial.size(), short_size);
+  uri.serial = field(token.serial.substr(cut_off), short_size);
+  uri.model = field(model.name, short_size);
   return uri;
 }
 

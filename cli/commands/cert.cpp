@@ -32,10 +32,11 @@ Result<card::Certificate> certificate_from(const std::string& path) {
   return certificate;
 }
 
+/// An authority's certificate fits no key either: it too must be asked for.
 Result<card::CertificateRequest> request_from(const Options& options, bool authority) {
   card::CertificateRequest request{.id = {},
                                    .label = options.label,
-                                   .authority = authority,
+                                   .authority = authority && options.without_key,
                                    .allow_without_key = options.without_key};
   if (options.id.empty()) return request;
   auto id = from_hex(options.id);

@@ -38,8 +38,8 @@ TEST(Time, counts_days) {
   constexpr std::time_t day = 86400;
   EXPECT_EQ(validity(10 * day, 0, 22 * day + 5), "expires in 12 days");
   EXPECT_EQ(validity(10 * day, 0, 11 * day), "expires in 1 day");
-  EXPECT_EQ(validity(10 * day, 0, 10 * day), "expires in 0 days");
-  EXPECT_EQ(validity(10 * day, 0, 10 * day - 1), "expired 1 day ago");
+  EXPECT_EQ(validity(10 * day, 0, 10 * day), "expires within a day");
+  EXPECT_EQ(validity(10 * day, 0, 10 * day - 1), "expired within the last day");
   EXPECT_EQ(validity(10 * day, 0, 7 * day), "expired 3 days ago");
   EXPECT_EQ(validity(10 * day, 12 * day, 20 * day), "not valid for another 2 days");
 }

@@ -70,5 +70,18 @@ TEST(Uri, an_absent_attribute_matches_everything) {
   EXPECT_FALSE(matches_token({.model = "JACARTA"}, model, token));
 }
 
+TEST(Uri, long_fields_are_as_long_as_in_the_module) {
+  card::CardModel model;
+  model.name = "KAZTOKEN";
+  card::TokenInfo token;
+  token.label = "Менің ұзақ атауы бар кілтім  ";  // 32 bytes end within a character
+  token.serial = "000102030405060708090A0B";
+  const auto uri = token_uri(model, token);
+  EXPECT_EQ(uri.token, "Менің ұзақ атауы");
+  EXPECT_EQ(uri.serial, "0405060708090A0B");
+  token.label = "short  ";
+  EXPECT_EQ(token_uri(model, token).token, "short");
+}
+
 }  // namespace
 }  // namespace kilt::cli
