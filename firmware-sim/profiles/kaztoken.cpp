@@ -18,7 +18,7 @@ constexpr std::array<std::uint8_t, 12> usb_atr{0x3B, 0x88, 0x01, 0x4B, 0x41, 0x5
 constexpr std::array<std::uint8_t, 12> card_atr{0x3B, 0x98, 0x96, 0x00, 0x4B, 0x41,
                                                 0x5A, 0x54, 0x4F, 0x4B, 0x45, 0x4E};
 
-constexpr std::size_t memory_size = 64 * 1024;
+constexpr std::size_t memory_size = std::size_t{64} * 1024;
 
 Bytes security(std::initializer_list<std::uint8_t> front) {
   Bytes attributes(front);

@@ -19,7 +19,7 @@ Bytes serial_number(const Card& card) {
 // Type 01 (ECP), hardware 3.3, memory in units of 8 KiB, protocol 1, firmware 18.0; then the
 // versions again. The shape is published for relatives, the figures of a Kaztoken are assumed.
 Bytes information(const Card& card) {
-  constexpr std::size_t unit = 8 * 1024;
+  constexpr std::size_t unit = std::size_t{8} * 1024;
   const auto memory = static_cast<std::uint8_t>(card.configuration.memory / unit);
   return {0x01, 0x33, memory, 0x01, 0x12, 0x00, 0x03, 0x12, 0x00, 0x01, 0x00, 0x00};
 }
