@@ -72,6 +72,7 @@ Result<ResponseApdu> Channel::send(const CommandApdu& command) {
 }
 
 Result<ResponseApdu> Channel::send_plain(const CommandApdu& command) {
+  answer_is_secret_ = Recorder::has_secret_answer(command);
   const Limits limits = transport_.limits();
   if (limits.max_command < short_frame + 1) {
     return Error{ErrorKind::transport, "the reader lets no command with data through"};
@@ -171,7 +172,7 @@ Result<ResponseApdu> Channel::exchange_as_is(const CommandApdu& command) {
     if (recorder_) recorder_->failed(command, wire.error());
     return wire.take_error();
   }
-  if (recorder_) recorder_->exchange(command, *wire);
+  if (recorder_) recorder_->exchange(command, *wire, answer_is_secret_);
   auto answer = ResponseApdu::parse(*wire);
   if (answer && !command.needs_extended() && answer->data.size() > CommandApdu::le_max_short) {
     return Error{ErrorKind::protocol, "the card's answer is longer than a short APDU's 256 bytes",

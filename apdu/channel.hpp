@@ -57,6 +57,7 @@ class Channel {
   bool prefer_extended_ = false;
   bool closed_ = false;
   int exchanges_left_ = 0;
+  bool answer_is_secret_ = false;  ///< of the command that is being sent, for the trace
 };
 
 }  // namespace kilt::apdu

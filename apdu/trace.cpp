@@ -53,10 +53,6 @@ std::string command_text(const CommandApdu& command) {
   return text;
 }
 
-bool is_decipher(const CommandApdu& command) {
-  return command.ins() == ins::perform_security_operation && command.p1() == 0x80;
-}
-
 std::string answer_text(ByteView answer, bool masked) {
   if (!masked || answer.size() <= 2) return spaced_hex(answer);
   const std::size_t count = answer.size() - 2;
@@ -119,10 +115,17 @@ void Recorder::comment(std::string_view text) {
   write(as_comment(text));
 }
 
-void Recorder::exchange(const CommandApdu& command, ByteView answer) {
+bool Recorder::has_secret_answer(const CommandApdu& command) {
+  // PSO: DECIPHER, with the plain value as its answer [7816-8 §11.12].
+  return command.ins() == ins::perform_security_operation && command.p1() == 0x80;
+}
+
+void Recorder::exchange(const CommandApdu& command, ByteView answer, bool of_secret) {
+  const bool masked = of_secret || has_secret_answer(command);
+  const std::string text =
+      "> " + command_text(command) + "\n< " + answer_text(answer, masked) + "\n";
   const std::lock_guard lock(mutex_);
-  if (command.ins() != ins::get_response) answer_is_secret_ = is_decipher(command);
-  write("> " + command_text(command) + "\n< " + answer_text(answer, answer_is_secret_) + "\n");
+  write(text);
 }
 
 void Recorder::failed(const CommandApdu& command, const Error& error) {

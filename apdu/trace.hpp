@@ -88,16 +88,16 @@ class Recorder {
   static Result<std::unique_ptr<Recorder>> open(const std::string& path);
   ~Recorder();
   void comment(std::string_view text);
-  void exchange(const CommandApdu& command, ByteView answer);
+  /// `of_secret`: a GET RESPONSE that goes on with the answer of a command whose answer is secret.
+  void exchange(const CommandApdu& command, ByteView answer, bool of_secret = false);
   void failed(const CommandApdu& command, const Error& error);
+  [[nodiscard]] static bool has_secret_answer(const CommandApdu& command);
 
  private:
   explicit Recorder(int fd) : fd_(fd) {}
   void write(const std::string& text);
   std::mutex mutex_;
   int fd_;
-  /// The answer that GET RESPONSE fetches next belongs to a decipherment.
-  bool answer_is_secret_ = false;
 };
 
 /// A transport that plays the card's side of a vector file: each command must match the next step.

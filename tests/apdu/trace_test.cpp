@@ -136,6 +136,20 @@ TEST_F(Tracing, WhatWasDecipheredIsMasked) {
   EXPECT_NE(squeezed().find("A1B2C3D4"), std::string::npos) << "later answers are shown again";
 }
 
+TEST_F(Tracing, WhatWasDecipheredIsMaskedBesideAnotherCard) {
+  ScriptedTransport other_card({"9000"});
+  Channel other(other_card, recorder_.get());
+  int call = 0;
+  ScriptedTransport card([&](ByteView) -> Result<Bytes> {
+    if (++call == 1) return Bytes{0x61, 0x04};
+    EXPECT_TRUE(other.send(verify_status(0x02)).ok());  // between the two halves
+    return from_hex("A1B2C3D4 9000").value();
+  });
+  Channel channel(card, recorder_.get());
+  ASSERT_TRUE(channel.send(pso_decipher(Bytes(16, 1), 256)).ok());
+  EXPECT_EQ(squeezed().find("A1B2C3D4"), std::string::npos) << text();
+}
+
 TEST_F(Tracing, AFailedExchangeIsAComment) {
   ScriptedTransport card(std::vector<std::string>{});
   Channel channel(card, recorder_.get());
