@@ -13,6 +13,7 @@ extern "C" {  // the header says nothing for C++
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -166,7 +167,7 @@ RESPONSECODE IFDHGetCapabilities(DWORD lun, DWORD tag, PDWORD length, PUCHAR val
       const auto answer = ask(lun, 'A');
       if (answer.result != 'k' || answer.payload.size() > *length) return IFD_COMMUNICATION_ERROR;
       *length = answer.payload.size();
-      std::memcpy(value, answer.payload.data(), answer.payload.size());
+      std::copy(answer.payload.begin(), answer.payload.end(), value);
       return IFD_SUCCESS;
     }
     case TAG_IFD_SLOTS_NUMBER:
@@ -199,7 +200,7 @@ RESPONSECODE IFDHPowerICC(DWORD lun, DWORD action, PUCHAR atr, PDWORD length) {
     return code_of(answer.result);
   }
   *length = answer.payload.size();
-  std::memcpy(atr, answer.payload.data(), answer.payload.size());
+  std::copy(answer.payload.begin(), answer.payload.end(), atr);
   return IFD_SUCCESS;
 }
 
@@ -208,7 +209,7 @@ RESPONSECODE IFDHTransmitToICC(DWORD lun, SCARD_IO_HEADER, PUCHAR command, DWORD
   const auto answer = ask(lun, 'T', command, command_length);
   if (answer.result == 'k' && answer.payload.size() <= *response_length) {
     *response_length = answer.payload.size();
-    std::memcpy(response, answer.payload.data(), answer.payload.size());
+    std::copy(answer.payload.begin(), answer.payload.end(), response);
     return IFD_SUCCESS;
   }
   *response_length = 0;
@@ -220,7 +221,7 @@ RESPONSECODE IFDHControl(DWORD lun, DWORD control, PUCHAR, DWORD, PUCHAR respons
   *returned = 0;
   const auto give = [&](const std::vector<unsigned char>& bytes) {
     if (bytes.size() > response_length) return IFD_ERROR_INSUFFICIENT_BUFFER;
-    std::memcpy(response, bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), response);
     *returned = bytes.size();
     return IFD_SUCCESS;
   };
