@@ -10,7 +10,7 @@ const std::string zeros = "00000000000000";
 
 /// A card in the initialisation phase with an MF, so that nothing is forbidden.
 class FreshCard : public testing::Test {
- protected:
+ public:
   void SetUp() override {
     EXPECT_EQ(card.send("80 8A 00 00"), "9000");
     EXPECT_EQ(card.send(create(0, "3800", 0x3F00, "", "47 02 02 01 00 00 00 FF")), "9000");

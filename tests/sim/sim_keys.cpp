@@ -24,7 +24,7 @@ Bytes data_of(const std::string& answer) {
 }
 
 class Keys : public testing::Test {
- protected:
+ public:
   void SetUp() override { card.log_in_user(); }
 
   /// The whole operation over the wire, big-endian in and out.

@@ -154,7 +154,7 @@ TEST(Pin, NobodyUnblocksTheSo) {
 }
 
 class OwnPin : public testing::Test {
- protected:
+ public:
   void SetUp() override {
     EXPECT_EQ(card.send("80 8A 00 00"), "9000");
     EXPECT_EQ(card.send(create(0, "3800", 0x3F00, "", "47 02 02 01 00 00 00 FF")), "9000");

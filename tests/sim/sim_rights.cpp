@@ -57,7 +57,7 @@ TEST(Rights, MalformedAttributesAreNone) {
 
 /// Tries a command as nobody, SO and user, on a card as sold.
 class Enforced : public testing::Test {
- protected:
+ public:
   /// The status words in that order; `prepare` runs before each, `undo` after one that worked.
   std::string tried(const std::string& prepare, const std::string& command,
                     const std::string& undo_select = "", const std::string& undo = "") {
