@@ -92,7 +92,8 @@ class Card {
   /// Verifies `old_pin` itself; ends logged out or in the role that was changed.
   virtual Status change_pin(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin) = 0;
   /// Sets the user PIN under a security officer's login; creates it where the card has none yet,
-  /// and resets its counter. not_logged_in without that login.
+  /// and resets its counter. not_logged_in without that login. May end that login (a card may do
+  /// so when it leaves its initialisation).
   virtual Status set_user_pin(const SecretBytes& new_pin) = 0;
 
   /// Objects visible now. Private data objects appear only under the user's login.

@@ -15,6 +15,14 @@ Bytes joined(const std::vector<Bytes>& entries) {
   return all;
 }
 
+/// With the 00 that ends a directory, where there is room for it: a new file is empty as far as we
+/// know, and this way it need not be.
+Bytes ended(ByteView content, std::size_t size) {
+  Bytes all = copy_of(content);
+  if (all.size() < size) all.push_back(0x00);
+  return all;
+}
+
 /// Readable by anybody; written and deleted by the user [facts kaztoken §10.3].
 Bytes users_file() {
   return rights::of_file(Who::anybody, Who::user, Who::user);
@@ -185,7 +193,7 @@ Status Application::fill_new_file(std::uint16_t id, std::size_t size, ByteView c
     status = files_.create(made, "create a directory");
   }
   if (!status) return status;
-  if (auto written = write_value(path, content); !written) {
+  if (auto written = write_value(path, ended(content, size)); !written) {
     (void)files_.remove(path);
     return written;
   }
@@ -290,7 +298,7 @@ Status Application::ensure_file(std::uint16_t id, std::size_t size, const Bytes&
   if (auto status = files_.enter(file::application); !status) return status;
   auto status = files_.create(transparent_file(id, size, security), "create a file");
   if (!status && status.error().kind != ErrorKind::exists) return status;
-  return write_value(in_application(id), content);
+  return write_value(in_application(id), ended(content, size));
 }
 
 }  // namespace kilt::card::kaztoken

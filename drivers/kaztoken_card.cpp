@@ -296,6 +296,20 @@ Result<PublicKey> KaztokenCard::public_value(const ListedPublicKey& key) {
   return parsed;
 }
 
+/// The public key that belongs to a private one: by id, and where several have it by the private
+/// key's number.
+const KaztokenCard::ListedPublicKey* KaztokenCard::public_half(
+    const std::vector<ListedPublicKey>& all, std::uint32_t token, const Bytes& id,
+    std::size_t bits) {
+  const ListedPublicKey* found = nullptr;
+  for (const auto& candidate : all) {
+    if (candidate.entry.id != id || candidate.entry.bits != bits) continue;
+    if (candidate.entry.reference == token) return &candidate;
+    if (!found) found = &candidate;
+  }
+  return found;
+}
+
 Result<PublicKey> KaztokenCard::read_public_key(const ObjectRef& key) {
   begin();
   auto all = public_keys();
@@ -306,12 +320,8 @@ Result<PublicKey> KaztokenCard::read_public_key(const ObjectRef& key) {
     if (!keys) return keys.take_error();
     const auto* own = find_token(*keys, key.token);
     if (!own) return gone("the private key");
-    const auto found =
-        std::find_if(all->begin(), all->end(), [&](const ListedPublicKey& candidate) {
-          return candidate.entry.id == own->entry.id && candidate.entry.type == own->entry.type;
-        });
-    if (found == all->end()) return gone("the public half of this key");
-    wanted = &*found;
+    wanted = public_half(*all, own->token, own->entry.id, own->entry.bits);
+    if (!wanted) return gone("the public half of this key");
   } else {
     wanted = find_token(*all, key.token);
     if (!wanted) return gone("the public key");
@@ -352,15 +362,16 @@ Result<Bytes> KaztokenCard::read_data(const ObjectRef& data) {
 // ---- using keys ------------------------------------------------------------------------------
 
 const PublicKey* KaztokenCard::known_public_key(const KeyInfo& key) {
-  if (!application_.is_read(Kind::public_keys)) return nullptr;
-  auto entries = application_.entries(Kind::public_keys);
-  if (!entries) return nullptr;
-  for (const auto& listed : parse_entries<ListedPublicKey>(*entries, pkcs15::parse_public_key)) {
-    if (listed.entry.id != key.id || listed.entry.bits != key.bits) continue;
-    const auto known = public_values_.find(listed.path);
-    if (known != public_values_.end()) return &known->second;
+  // Only from memory: a signature pays for no reading.
+  if (!application_.is_read(Kind::public_keys) || !application_.is_read(Kind::private_keys)) {
+    return nullptr;
   }
-  return nullptr;
+  const auto all = public_keys();
+  if (!all) return nullptr;
+  const auto* half = public_half(*all, key.ref.token, key.id, key.bits);
+  if (!half) return nullptr;
+  const auto known = public_values_.find(half->path);
+  return known == public_values_.end() ? nullptr : &known->second;
 }
 
 bool KaztokenCard::only_key_on_card(const KeyInfo& key) {

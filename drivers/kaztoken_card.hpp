@@ -75,6 +75,8 @@ class KaztokenCard final : public Card {
   Result<std::vector<ListedPublicKey>> public_keys();
   Result<std::vector<Listed<pkcs15::CertificateEntry>>> certificates();
   Result<std::vector<Listed<pkcs15::DataEntry>>> data_objects();
+  static const ListedPublicKey* public_half(const std::vector<ListedPublicKey>& all,
+                                            std::uint32_t token, const Bytes& id, std::size_t bits);
   Result<PublicKey> public_value(const ListedPublicKey& key);
   Result<Bytes> cached_file(const FilePath& path);
   Result<Bytes> compute(const KeyInfo& key, Purpose purpose, ByteView block);
@@ -85,6 +87,7 @@ class KaztokenCard final : public Card {
   struct NewPair;
   Status prepare_write(const char* what);
   Status check_new_key(const Bytes& id, const std::string& label, std::size_t bits);
+  Result<std::vector<std::uint16_t>> public_key_files();
   Result<ListedPublicKey> write_public_key(const NewPair& pair, std::uint32_t reference);
   Result<KeyInfo> write_private_key(const NewPair& pair, std::uint32_t reference, bool local);
   Result<std::uint8_t> create_files(NewPair& pair);

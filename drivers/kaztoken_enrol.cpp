@@ -97,22 +97,24 @@ Status KaztokenCard::check_new_key(const Bytes& id, const std::string& label, st
   return {};
 }
 
+/// Files that the directory of public keys names, also those of pairs that were never finished.
+Result<std::vector<std::uint16_t>> KaztokenCard::public_key_files() {
+  auto entries = application_.entries(Kind::public_keys);
+  if (!entries) return entries.take_error();
+  std::vector<std::uint16_t> ids;
+  for (const auto& raw : *entries) {
+    const auto entry = pkcs15::parse_public_key(raw);
+    const auto path = entry ? parse_path(entry->path) : Result<FilePath>(entry.error());
+    if (path && *path == in_application(path->back())) ids.push_back(path->back());
+  }
+  return ids;
+}
+
 Result<KaztokenCard::ListedPublicKey> KaztokenCard::write_public_key(const NewPair& pair,
                                                                      std::uint32_t reference) {
   const Bytes value = rsa_public_key(pair.value);
   if (auto status = application_.write_value(pair.public_file, value); !status)
     return status.take_error();
-  auto entries = application_.entries(Kind::public_keys);
-  if (!entries) return entries.take_error();
-  // Halves whose generation was cut off are replaced by what comes now.
-  auto finished = public_keys();
-  if (!finished) return finished.take_error();
-  std::erase_if(*entries, [&](const Bytes& raw) {
-    const auto entry = pkcs15::parse_public_key(raw);
-    return entry && entry->reference != 0 &&
-           std::none_of(finished->begin(), finished->end(),
-                        [&](const auto& key) { return key.raw == raw; });
-  });
   ListedPublicKey made;
   made.token = pair.public_file.back();
   made.path = pair.public_file;
@@ -123,9 +125,9 @@ Result<KaztokenCard::ListedPublicKey> KaztokenCard::write_public_key(const NewPa
   made.entry.path = path_bytes(pair.public_file);
   made.entry.bits = pair.value.bits();
   made.raw = pkcs15::encode(made.entry);
-  entries->push_back(made.raw);
-  if (auto status = application_.store(Kind::public_keys, std::move(*entries)); !status)
+  if (auto status = application_.add(Kind::public_keys, made.raw); !status) {
     return status.take_error();
+  }
   public_values_[pair.public_file] = pair.value;
   return made;
 }
@@ -208,17 +210,17 @@ Result<KeyPair> KaztokenCard::generate(const GenerateRequest& request) {
 /// key's own files.
 Result<std::uint8_t> KaztokenCard::create_files(NewPair& pair) {
   auto keys = private_keys();
-  auto publics = public_keys();
+  auto used = public_key_files();
   if (!keys) return keys.take_error();
-  if (!publics) return publics.take_error();
-  std::vector<std::uint32_t> used;
+  if (!used) return used.take_error();
+  std::vector<std::uint32_t> references;
   for (const auto& key : *keys)
-    used.push_back(key.token);
-  auto file = application_.create_value(file::public_key, used_ids(*publics),
-                                        rsa_public_key(pair.value).size(), public_file_rights());
+    references.push_back(key.token);
+  auto file = application_.create_value(file::public_key, *used, rsa_public_key(pair.value).size(),
+                                        public_file_rights());
   if (!file) return file.take_error();
   pair.public_file = *file;
-  auto reference = keys_.create_pair(pair.value.bits(), used);
+  auto reference = keys_.create_pair(pair.value.bits(), references);
   if (!reference) undo({*file});
   return reference;
 }
@@ -290,8 +292,10 @@ Result<PublicKeyInfo> KaztokenCard::store_public_key(const ImportRequest& reques
     if (!same) return same.take_error();
     if (*same) return relabel(known, request.label);
   }
-  auto file = application_.create_value(file::public_key, used_ids(*publics),
-                                        rsa_public_key(key).size(), public_file_rights());
+  auto used = public_key_files();
+  if (!used) return used.take_error();
+  auto file = application_.create_value(file::public_key, *used, rsa_public_key(key).size(),
+                                        public_file_rights());
   if (!file) return file.take_error().within("storing a public key");
   pair.public_file = *file;
   auto listed = write_public_key(pair, 0);

@@ -128,7 +128,10 @@ Status KaztokenCard::enter_in_list(const std::string& label) {
                     "create the list of applications");
   if (!made && !already_there(made)) return made;
   const auto listed = files_.read_entries(file::application_list);
-  if (!listed) return listed.error().sw != 0 ? Status{} : listed.error();
+  if (!listed) {
+    const bool answered = listed.error().sw != 0 || listed.error().kind == ErrorKind::protocol;
+    return answered ? Status{} : listed.error();
+  }
   const Bytes own = path_bytes(file::application);
   const auto& content = listed->content;
   if (std::search(content.begin(), content.end(), own.begin(), own.end()) != content.end())
