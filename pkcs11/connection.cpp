@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pkcs11/connection.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "pkcs11/log.hpp"
@@ -72,12 +73,25 @@ void Connection::forget_login() {
   card_->link().transport().set_leave(apdu::Leave::as_it_is);
 }
 
+Result<card::PinInfo> Connection::pin_status(Role role) {
+  auto info = card_->pin_status(role);
+  int& most = memory_of(role).most;
+  if (info) most = std::max({most, info->tries_left.value_or(0), info->tries_max.value_or(0)});
+  return info;
+}
+
+bool Connection::is_count_low(const card::PinInfo& info) const {
+  // Nobody gives a PIN fewer than three tries.
+  if (info.tries_left) return *info.tries_left < std::max(memory_of(info.role).most, 3);
+  return memory_of(info.role).failed && !info.logged_in;
+}
+
 bool Connection::restore_login() {
   const auto who = role();
   if (!who || pin_.empty()) return false;
-  const auto info = card_->pin_status(*who);
+  const auto info = pin_status(*who);
   // A try that was lost since means that somebody else guesses, or that the PIN is another one.
-  if (!info || info->blocked || !info->tries_left || info->tries_left != info->tries_max) {
+  if (!info || info->blocked || !info->tries_left || is_count_low(*info)) {
     log(LogLevel::warn, "the login was lost and not restored: a PIN try was spent since");
     return false;
   }
@@ -97,7 +111,8 @@ Status Connection::guard_last_try(Role role, const card::PinInfo& info) {
                                              "'s PIN is blocked; it can be set anew by the "
                                              "security officer (kilt pin unblock)"};
   }
-  if (policy_.spend_last_try) return {};
+  // Somebody's right PIN is active, so the counter is full.
+  if (policy_.spend_last_try || info.logged_in) return {};
   const bool last = info.tries_left ? *info.tries_left <= 1 : memory_of(role).failed;
   if (!last) return {};
   Error error{ErrorKind::pin_last_try,
@@ -109,7 +124,7 @@ Status Connection::guard_last_try(Role role, const card::PinInfo& info) {
 }
 
 void Connection::remember(Role role, const SecretBytes& pin, const Status& outcome) {
-  PinMemory& memory = memory_[role == Role::user ? 0 : 1];
+  PinMemory& memory = memory_of(role);
   if (!outcome) {
     if (outcome.error().kind == ErrorKind::pin_incorrect) memory.failed = true;
     return;
@@ -123,7 +138,7 @@ void Connection::remember(Role role, const SecretBytes& pin, const Status& outco
 /// Within a transaction: guard, then one try.
 Status Connection::checked_login(Role role, const SecretBytes& pin) {
   if (pin.empty()) return Error{ErrorKind::pin_length, "an empty PIN was not sent to the card"};
-  const auto info = card_->pin_status(role);
+  const auto info = pin_status(role);
   if (!info) return info.error();
   if (auto allowed = guard_last_try(role, *info); !allowed) return allowed;
   auto done = card_->login(role, pin);
@@ -161,7 +176,7 @@ Status Connection::logout() {
 /// Within a transaction, after a call that may have moved the card's login: puts it back.
 Status Connection::restore_role(std::optional<Role> before, const SecretBytes& pin) {
   if (!before) return card_->logout();
-  const auto info = card_->pin_status(*before);
+  const auto info = pin_status(*before);
   if (info && info->logged_in) return {};
   if (auto done = card_->login(*before, pin); !done) {
     forget_login();
@@ -174,7 +189,7 @@ Status Connection::change_pin(Role role, const SecretBytes& old_pin, const Secre
   if (old_pin.empty()) return Error{ErrorKind::pin_length, "an empty PIN was not sent to the card"};
   const auto before = role_ < 0 ? std::nullopt : this->role();
   return with_card([&](card::Card& card) -> Status {
-    const auto info = card.pin_status(role);
+    const auto info = pin_status(role);
     if (!info) return info.error();
     if (auto allowed = guard_last_try(role, *info); !allowed) return allowed;
     auto done = card.change_pin(role, old_pin, new_pin);
@@ -204,7 +219,7 @@ Status Connection::unblock_user_pin(const SecretBytes& so_pin, const SecretBytes
 Status Connection::initialise(const std::string& label, const SecretBytes& so_pin) {
   if (so_pin.empty()) return Error{ErrorKind::pin_length, "an empty PIN was not sent to the card"};
   auto done = with_card([&](card::Card& card) -> Status {
-    const auto info = card.pin_status(Role::security_officer);
+    const auto info = pin_status(Role::security_officer);
     if (!info) return info.error();
     // On a blank card the PIN is being chosen, not compared.
     if (info->initialized) {

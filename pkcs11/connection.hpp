@@ -64,9 +64,14 @@ class Connection {
   Status set_user_pin(const SecretBytes& new_pin);
   Status unblock_user_pin(const SecretBytes& so_pin, const SecretBytes& new_pin);
   Status initialise(const std::string& label, const SecretBytes& so_pin);
+  /// Within with_card(): Card::pin_status; remembers the counter.
+  Result<card::PinInfo> pin_status(card::Role role);
 
   /// The PIN in use is the one the maker set, as far as a login here has shown.
   [[nodiscard]] bool has_factory_pin(card::Role role) const { return memory_of(role).factory; }
+  /// Whether tries are missing from that PIN's counter, as far as can be known: some cards do not
+  /// tell the counter's maximum, and then the highest value seen here stands for it.
+  [[nodiscard]] bool is_count_low(const card::PinInfo& info) const;
   /// Objects were changed by us: what was read before is old.
   void objects_changed() { ++generation_; }
   /// For a forked child.
@@ -76,6 +81,7 @@ class Connection {
   struct PinMemory {
     bool factory = false;
     bool failed = false;  ///< a try was lost through us since the last right PIN
+    int most = 0;         ///< the highest counter seen
   };
 
   Result<apdu::Transaction> begin();
@@ -87,6 +93,9 @@ class Connection {
   Status restore_role(std::optional<card::Role> before, const SecretBytes& pin);
   void remember(card::Role role, const SecretBytes& pin, const Status& outcome);
   [[nodiscard]] const PinMemory& memory_of(card::Role role) const {
+    return memory_[role == card::Role::user ? 0 : 1];
+  }
+  [[nodiscard]] PinMemory& memory_of(card::Role role) {
     return memory_[role == card::Role::user ? 0 : 1];
   }
 

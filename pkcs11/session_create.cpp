@@ -11,10 +11,10 @@ using card::Card;
 
 /// A certificate may be kept without a key (a CA's, or one whose key is elsewhere, as NSS and Java
 /// store chains). But with the CKA_ID of a key on this card it must be that key's: clients pair the
-/// two by CKA_ID and would sign with the wrong one.
+/// two by CKA_ID and would send the wrong one along with a signature.
 CK_RV check_pairing(ObjectStore& objects, const Object& certificate) {
   const auto& info = std::get<card::CertificateInfo>(certificate.info);
-  if (info.authority || info.id.empty()) return CKR_OK;
+  if (info.id.empty()) return CKR_OK;
   if (auto fresh = objects.refresh(); !fresh) return report(fresh.error());
   for (Object* other : objects.with_id(info.id)) {
     if (!std::holds_alternative<card::KeyInfo>(other->info)) continue;

@@ -35,8 +35,7 @@ void Token::fill_pin_flags(Role role, const card::PinInfo& pin, CK_TOKEN_INFO& o
     if (yes) out.flags |= user ? for_user : for_so;
   };
   set(user && pin.initialized, CKF_USER_PIN_INITIALIZED, 0);
-  set(pin.tries_left && pin.tries_max && *pin.tries_left < *pin.tries_max, CKF_USER_PIN_COUNT_LOW,
-      CKF_SO_PIN_COUNT_LOW);
+  set(connection_.is_count_low(pin), CKF_USER_PIN_COUNT_LOW, CKF_SO_PIN_COUNT_LOW);
   set(pin.tries_left == 1 && !pin.blocked, CKF_USER_PIN_FINAL_TRY, CKF_SO_PIN_FINAL_TRY);
   set(pin.blocked, CKF_USER_PIN_LOCKED, CKF_SO_PIN_LOCKED);
   set(connection_.has_factory_pin(role), CKF_USER_PIN_TO_BE_CHANGED, CKF_SO_PIN_TO_BE_CHANGED);
@@ -50,11 +49,11 @@ CK_RV Token::info(CK_TOKEN_INFO& out) {
     auto info = card.token_info();
     if (!info) return info.take_error();
     token = *std::move(info);
-    auto pin = card.pin_status(Role::user);
+    auto pin = connection_.pin_status(Role::user);
     if (!pin) return pin.take_error();
     user = *pin;
     if (!model().has_so) return {};
-    pin = card.pin_status(Role::security_officer);
+    pin = connection_.pin_status(Role::security_officer);
     if (!pin) return pin.take_error();
     officer = *pin;
     return {};

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// Objects made from templates: complete ones, contradictory ones, copies, generation.
+#include "drivers/certificate.hpp"
+#include "tests/pkcs11/module_fixture.hpp"
+
+namespace kilt::test {
+
+/// Made up, of the right shape for that key; nobody signed it.
+Bytes certificate_for(const card::PublicKey& key, const std::string& name, std::size_t size = 0);
+
+namespace {
+
+class Create : public Cryptoki {
+ protected:
+  static CK_RV create(CK_SESSION_HANDLE session, Attributes from, CK_OBJECT_HANDLE* out = nullptr) {
+    CK_OBJECT_HANDLE handle = 0;
+    return C_CreateObject(session, from.data(), from.size(), out ? out : &handle);
+  }
+  static Bytes certificate_of(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
+                              const std::string& name = "Owner") {
+    card::PublicKey public_key;
+    public_key.modulus = read(session, key, CKA_MODULUS);
+    public_key.exponent = read(session, key, CKA_PUBLIC_EXPONENT);
+    return certificate_for(public_key, name);
+  }
+  static Attributes certificate(const Bytes& der, const std::string& id, bool on_token = true) {
+    return Attributes()
+        .number(CKA_CLASS, CKO_CERTIFICATE)
+        .number(CKA_CERTIFICATE_TYPE, CKC_X_509)
+        .flag(CKA_TOKEN, on_token)
+        .add(CKA_ID, id)
+        .add(CKA_LABEL, "AUTH")
+        .add(CKA_VALUE, der);
+  }
+  static Attributes data(bool on_token, bool is_private = false) {
+    return Attributes()
+        .number(CKA_CLASS, CKO_DATA)
+        .flag(CKA_TOKEN, on_token)
+        .flag(CKA_PRIVATE, is_private)
+        .add(CKA_LABEL, "note")
+        .add(CKA_APPLICATION, "test")
+        .add(CKA_VALUE, "some text");
+  }
+  static Attributes public_key() {
+    Bytes modulus(128, 0xA5);
+    return Attributes()
+        .number(CKA_CLASS, CKO_PUBLIC_KEY)
+        .number(CKA_KEY_TYPE, CKK_RSA)
+        .add(CKA_MODULUS, modulus)
+        .add(CKA_PUBLIC_EXPONENT, Bytes{1, 0, 1});
+  }
+  static CK_RV generate_with(CK_SESSION_HANDLE session, Attributes public_half,
+                             Attributes private_half) {
+    CK_MECHANISM mechanism{CKM_RSA_PKCS_KEY_PAIR_GEN, nullptr, 0};
+    CK_OBJECT_HANDLE one = 0, other = 0;
+    return C_GenerateKeyPair(session, &mechanism, public_half.data(), public_half.size(),
+                             private_half.data(), private_half.size(), &one, &other);
+  }
+};
+
+TEST_F(Create, ACertificateForAKeyOnTheCard) {
+  auto session = user_session();
+  const auto pair = generate(session);
+  const Bytes der = certificate_of(session, pair.public_key);
+  CK_OBJECT_HANDLE handle = 0;
+  ASSERT_TRUE(is(create(session, certificate(der, "\x01"), &handle), CKR_OK));
+  EXPECT_EQ(read(session, handle, CKA_VALUE), der);
+  const auto parsed = card::Certificate::parse(der);
+  ASSERT_TRUE(parsed.ok());
+  EXPECT_EQ(read(session, handle, CKA_SUBJECT), parsed->subject);
+  EXPECT_EQ(read(session, handle, CKA_ISSUER), parsed->issuer);
+  EXPECT_EQ(read(session, handle, CKA_SERIAL_NUMBER), parsed->serial);
+  EXPECT_EQ(read(session, handle, CKA_PUBLIC_KEY_INFO), parsed->spki);
+  EXPECT_EQ(read(session, handle, CKA_CHECK_VALUE).size(), 3U);
+  EXPECT_EQ(read(session, handle, CKA_START_DATE).size(), 8U);
+  EXPECT_EQ(read(session, handle, CKA_CERTIFICATE_CATEGORY)[0], 1) << "of the token's user";
+  EXPECT_EQ(read(session, pair.private_key, CKA_SUBJECT), parsed->subject);
+  // It is on the card, and readable without login.
+  EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  start();
+  session = open();
+  const auto found = find(session, Attributes()
+                                       .number(CKA_CLASS, CKO_CERTIFICATE)
+                                       .add(CKA_ISSUER, parsed->issuer)
+                                       .add(CKA_SERIAL_NUMBER, parsed->serial));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(read(session, found[0], CKA_VALUE), der);
+}
+
+TEST_F(Create, ACertificateOfAnotherKeyDoesNotTakeItsId) {
+  const auto session = user_session();
+  const auto one = generate(session, "\x01"), two = generate(session, "\x02");
+  EXPECT_TRUE(is(create(session, certificate(certificate_of(session, two.public_key), "\x01")),
+                 CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_EQ(find(session, Attributes().number(CKA_CLASS, CKO_CERTIFICATE)).size(), 0U);
+  // One that fits no key here is kept under an id of its own, as chains are.
+  EXPECT_TRUE(is(C_DestroyObject(session, two.private_key), CKR_OK));
+  const Bytes der = certificate_of(session, one.public_key, "Elsewhere");
+  EXPECT_TRUE(is(create(session, certificate(der, "\x03")), CKR_OK));
+}
+
+TEST_F(Create, ContradictionsAreTold) {
+  const auto session = user_session();
+  const auto pair = generate(session);
+  const Bytes der = certificate_of(session, pair.public_key);
+  const auto good = certificate(der, "\x01");
+  EXPECT_TRUE(is(create(session, good.without(CKA_CLASS)), CKR_TEMPLATE_INCOMPLETE));
+  EXPECT_TRUE(is(create(session, good.without(CKA_VALUE)), CKR_TEMPLATE_INCOMPLETE));
+  EXPECT_TRUE(is(create(session, good.without(CKA_CERTIFICATE_TYPE)), CKR_TEMPLATE_INCOMPLETE));
+  auto with = good;
+  EXPECT_TRUE(is(create(session, with.add(CKA_SUBJECT, "another")), CKR_TEMPLATE_INCONSISTENT));
+  with = good;
+  EXPECT_TRUE(is(create(session, with.add(CKA_LABEL, "other")), CKR_TEMPLATE_INCONSISTENT));
+  with = good;
+  EXPECT_TRUE(is(create(session, with.flag(CKA_PRIVATE, true)), CKR_TEMPLATE_INCONSISTENT));
+  with = good;
+  EXPECT_TRUE(is(create(session, with.flag(CKA_TRUSTED, true)), CKR_ATTRIBUTE_READ_ONLY));
+  with = good;
+  EXPECT_TRUE(is(create(session, with.number(CKA_MODULUS_BITS, 5)), CKR_ATTRIBUTE_TYPE_INVALID));
+  with = good.without(CKA_TOKEN);
+  EXPECT_TRUE(is(create(session, with.add(CKA_TOKEN, Bytes{1, 2})), CKR_ATTRIBUTE_VALUE_INVALID));
+  with = good.without(CKA_VALUE);
+  EXPECT_TRUE(
+      is(create(session, with.add(CKA_VALUE, "no certificate")), CKR_ATTRIBUTE_VALUE_INVALID));
+  with = good.without(CKA_CLASS);
+  EXPECT_TRUE(
+      is(create(session, with.number(CKA_CLASS, CKO_SECRET_KEY)), CKR_ATTRIBUTE_VALUE_INVALID));
+  CK_ATTRIBUTE hollow{CKA_CLASS, nullptr, 8};
+  CK_OBJECT_HANDLE out = 0;
+  EXPECT_TRUE(is(C_CreateObject(session, &hollow, 1, &out), CKR_ATTRIBUTE_VALUE_INVALID));
+  EXPECT_TRUE(is(C_CreateObject(session, nullptr, 1, &out), CKR_ARGUMENTS_BAD));
+  EXPECT_EQ(find(session).size(), 2U) << "nothing was made";
+}
+
+TEST_F(Create, SessionsDecideWhatMayBeMade) {
+  start();
+  const auto reader = open(false), writer = open(true);
+  EXPECT_TRUE(is(create(reader, data(true)), CKR_SESSION_READ_ONLY));
+  EXPECT_TRUE(is(create(writer, data(true, true)), CKR_USER_NOT_LOGGED_IN));
+  EXPECT_TRUE(is(create(writer, data(true)), CKR_USER_NOT_LOGGED_IN)) << "the card wants it";
+  EXPECT_TRUE(is(create(reader, data(false)), CKR_OK));
+  EXPECT_TRUE(is(login(reader), CKR_OK));
+  EXPECT_TRUE(is(create(writer, data(true, true)), CKR_OK));
+  EXPECT_EQ(find(reader).size(), 2U);
+  EXPECT_TRUE(is(C_Logout(reader), CKR_OK));
+  EXPECT_EQ(find(reader).size(), 1U);
+}
+
+TEST_F(Create, SessionObjectsEndWithTheirSession) {
+  start();
+  const auto owner = open(), other = open();
+  CK_OBJECT_HANDLE handle = 0;
+  ASSERT_TRUE(is(create(owner, public_key(), &handle), CKR_OK));
+  EXPECT_EQ(read(other, handle, CKA_TOKEN), Bytes{CK_FALSE});
+  EXPECT_EQ(read(other, handle, CKA_MODULUS).size(), 128U);
+  auto rename = Attributes().add(CKA_LABEL, "renamed");
+  EXPECT_TRUE(is(C_SetAttributeValue(other, handle, rename.data(), 1), CKR_OK));
+  EXPECT_EQ(find(other, Attributes().add(CKA_LABEL, "renamed")).size(), 1U);
+  EXPECT_TRUE(is(C_CloseSession(owner), CKR_OK));
+  EXPECT_TRUE(find(other).empty());
+}
+
+TEST_F(Create, BadPublicKeysAreRefused) {
+  start();
+  const auto session = open();
+  EXPECT_TRUE(is(create(session, public_key().without(CKA_MODULUS)), CKR_TEMPLATE_INCOMPLETE));
+  auto even = public_key().without(CKA_MODULUS);
+  EXPECT_TRUE(
+      is(create(session, even.add(CKA_MODULUS, Bytes(128, 0xA4))), CKR_ATTRIBUTE_VALUE_INVALID));
+  auto empty = public_key().without(CKA_MODULUS);
+  EXPECT_TRUE(is(create(session, empty.add(CKA_MODULUS, Bytes{})), CKR_ATTRIBUTE_VALUE_INVALID));
+  auto other = public_key().without(CKA_KEY_TYPE);
+  EXPECT_TRUE(is(create(session, other.number(CKA_KEY_TYPE, CKK_EC)), CKR_ATTRIBUTE_VALUE_INVALID));
+}
+
+TEST_F(Create, CopiesOfWhatCanBeCopied) {
+  const auto session = user_session();
+  CK_OBJECT_HANDLE note = 0, copy = 0;
+  ASSERT_TRUE(is(create(session, data(true), &note), CKR_OK));
+  auto change = Attributes().flag(CKA_TOKEN, false).add(CKA_LABEL, "copy");
+  ASSERT_TRUE(is(C_CopyObject(session, note, change.data(), change.size(), &copy), CKR_OK));
+  EXPECT_EQ(read(session, copy, CKA_VALUE), read(session, note, CKA_VALUE));
+  EXPECT_EQ(read(session, copy, CKA_TOKEN), Bytes{CK_FALSE});
+  EXPECT_EQ(find(session).size(), 2U);
+  const auto key = generate(session).private_key;
+  EXPECT_TRUE(is(C_CopyObject(session, key, nullptr, 0, &copy), CKR_ACTION_PROHIBITED));
+  EXPECT_TRUE(is(C_CopyObject(session, 9999, nullptr, 0, &copy), CKR_OBJECT_HANDLE_INVALID));
+  auto odd = Attributes().number(CKA_MODULUS_BITS, 5);
+  EXPECT_TRUE(is(C_CopyObject(session, note, odd.data(), 1, &copy), CKR_ATTRIBUTE_TYPE_INVALID));
+}
+
+TEST_F(Create, KeyPairTemplatesAreChecked) {
+  const auto session = user_session();
+  const auto pub = public_template();
+  const auto priv = private_template();
+  EXPECT_TRUE(
+      is(generate_with(session, pub.without(CKA_MODULUS_BITS), priv), CKR_TEMPLATE_INCOMPLETE));
+  auto with = public_template(999);
+  EXPECT_TRUE(is(generate_with(session, with, priv), CKR_KEY_SIZE_RANGE));
+  with = pub;
+  EXPECT_TRUE(is(generate_with(session, with.add(CKA_PUBLIC_EXPONENT, Bytes{3}), priv),
+                 CKR_ATTRIBUTE_VALUE_INVALID));
+  with = pub;
+  EXPECT_TRUE(
+      is(generate_with(session, with.add(CKA_ID, "\x07"), priv), CKR_TEMPLATE_INCONSISTENT));
+  with = priv;
+  EXPECT_TRUE(
+      is(generate_with(session, pub, with.flag(CKA_EXTRACTABLE, true)), CKR_TEMPLATE_INCONSISTENT));
+  with = priv;
+  EXPECT_TRUE(is(generate_with(session, pub, with.flag(CKA_LOCAL, true)), CKR_ATTRIBUTE_READ_ONLY));
+  with = priv.without(CKA_TOKEN);
+  EXPECT_TRUE(
+      is(generate_with(session, pub, with.flag(CKA_TOKEN, false)), CKR_TEMPLATE_INCONSISTENT));
+  with = priv;
+  EXPECT_TRUE(is(generate_with(session, pub, with.add(CKA_URL, "x")), CKR_ATTRIBUTE_TYPE_INVALID));
+  EXPECT_TRUE(is(generate_with(open(false), pub, priv), CKR_SESSION_READ_ONLY));
+  EXPECT_TRUE(find(session).empty());
+  EXPECT_TRUE(is(C_Logout(session), CKR_OK));
+  EXPECT_TRUE(is(generate_with(session, pub, priv), CKR_USER_NOT_LOGGED_IN));
+}
+
+TEST_F(Create, APairWithoutNamesGetsAnId) {
+  const auto session = user_session();
+  EXPECT_TRUE(
+      is(generate_with(session, public_template(), private_template().without(CKA_ID)), CKR_OK));
+  const auto all = find(session);
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(read(session, all[0], CKA_ID).size(), 20U);
+  EXPECT_EQ(read(session, all[0], CKA_ID), read(session, all[1], CKA_ID));
+}
+
+}  // namespace
+}  // namespace kilt::test

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Slots and their events, tokens and what is told of them.
+#include <future>
+
+#include "tests/pkcs11/module_fixture.hpp"
+
+namespace kilt::test {
+namespace {
+
+using Slots = Cryptoki;
+
+std::vector<CK_SLOT_ID> slots(bool with_token) {
+  CK_ULONG count = 0;
+  EXPECT_TRUE(is(C_GetSlotList(with_token, nullptr, &count), CKR_OK));
+  std::vector<CK_SLOT_ID> ids(count);
+  EXPECT_TRUE(is(C_GetSlotList(with_token, ids.data(), &count), CKR_OK));
+  ids.resize(count);
+  return ids;
+}
+
+std::shared_ptr<BenchCard> stranger() {
+  auto card = std::make_shared<BenchCard>();
+  card->chip.reset();
+  card->unknown_atr = {0x3B, 0x02, 0x14, 0x50};
+  return card;
+}
+
+TEST_F(Slots, AreCountedAndListed) {
+  bench.add_reader(reader_b);
+  initialize();
+  EXPECT_EQ(slots(false).size(), 2U);
+  EXPECT_EQ(slots(true).size(), 1U);
+  CK_ULONG count = 0;
+  CK_SLOT_ID id = 0;
+  EXPECT_TRUE(is(C_GetSlotList(CK_FALSE, &id, &count), CKR_BUFFER_TOO_SMALL));
+  EXPECT_EQ(count, 2U);
+  EXPECT_TRUE(is(C_GetSlotList(CK_FALSE, &id, nullptr), CKR_ARGUMENTS_BAD));
+}
+
+TEST_F(Slots, KeepTheirIdsAndNeverGoAway) {
+  initialize();
+  bench.add_reader(reader_b);
+  const auto a = slot_of(reader_a), b = slot_of(reader_b);
+  EXPECT_NE(a, b);
+  EXPECT_LT(b, 1UL << 31);
+  bench.remove_reader(reader_a);
+  EXPECT_EQ(slots(false).size(), 2U);
+  CK_SLOT_INFO info{};
+  ASSERT_TRUE(is(C_GetSlotInfo(a, &info), CKR_OK));
+  EXPECT_FALSE(info.flags & CKF_TOKEN_PRESENT);
+  bench.add_reader(reader_a);
+  EXPECT_EQ(slot_of(reader_a), a);
+  // Also over C_Finalize, for applications keep them.
+  EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  initialize();
+  EXPECT_EQ(slot_of(reader_b), b);
+}
+
+TEST_F(Slots, NewReadersAppearWhenTheirNumberIsAsked) {
+  initialize();
+  EXPECT_EQ(slots(false).size(), 1U);
+  bench.add_reader(reader_b);
+  CK_SLOT_ID ids[4];
+  CK_ULONG count = 4;
+  EXPECT_TRUE(is(C_GetSlotList(CK_FALSE, ids, &count), CKR_OK));
+  EXPECT_EQ(count, 1U);
+  EXPECT_EQ(slots(false).size(), 2U);
+}
+
+TEST_F(Slots, TellWhatTheyAreWithoutTheCard) {
+  initialize();
+  const auto id = slot_of(reader_a);
+  CK_SLOT_INFO info{};
+  ASSERT_TRUE(is(C_GetSlotInfo(id, &info), CKR_OK));
+  std::string description(info.slotDescription, info.slotDescription + 64);
+  EXPECT_EQ(description, reader_a + std::string(64 - std::strlen(reader_a), ' '));
+  EXPECT_EQ(info.flags, CKF_TOKEN_PRESENT | CKF_REMOVABLE_DEVICE);
+  CK_ULONG count = 0;
+  EXPECT_TRUE(is(C_GetMechanismList(id, nullptr, &count), CKR_OK));
+  CK_MECHANISM_INFO mechanism{};
+  EXPECT_TRUE(is(C_GetMechanismInfo(id, CKM_SHA256_RSA_PKCS, &mechanism), CKR_OK));
+  EXPECT_EQ(card->exchanges, 0U);
+  EXPECT_EQ(bench.connects, 0U);
+  EXPECT_TRUE(is(C_GetMechanismInfo(id, CKM_AES_CBC, &mechanism), CKR_MECHANISM_INVALID));
+  EXPECT_TRUE(is(C_GetSlotInfo(99, &info), CKR_SLOT_ID_INVALID));
+  EXPECT_TRUE(is(C_GetSlotInfo(id, nullptr), CKR_ARGUMENTS_BAD));
+}
+
+TEST_F(Slots, ACardThatNobodyKnowsIsGivenUpAtOnce) {
+  initialize();
+  bench.insert(reader_b, stranger());
+  const auto id = slot_of(reader_b);
+  CK_SLOT_INFO info{};
+  ASSERT_TRUE(is(C_GetSlotInfo(id, &info), CKR_OK));
+  EXPECT_TRUE(info.flags & CKF_TOKEN_PRESENT);
+  CK_TOKEN_INFO token{};
+  EXPECT_TRUE(is(C_GetTokenInfo(id, &token), CKR_TOKEN_NOT_RECOGNIZED));
+  const auto connects = bench.connects;
+  CK_SESSION_HANDLE session = 0;
+  EXPECT_TRUE(is(C_OpenSession(id, CKF_SERIAL_SESSION, nullptr, nullptr, &session),
+                 CKR_TOKEN_NOT_RECOGNIZED));
+  EXPECT_EQ(bench.connects, connects) << "asked only once";
+  // Another card in its place is looked at anew.
+  bench.pull(reader_b);
+  EXPECT_TRUE(is(C_GetTokenInfo(id, &token), CKR_TOKEN_NOT_PRESENT));
+  bench.insert(reader_b, std::make_shared<BenchCard>(9));
+  EXPECT_TRUE(is(C_GetTokenInfo(id, &token), CKR_OK));
+}
+
+TEST_F(Slots, EventsAreToldOnceEach) {
+  start();
+  bench.add_reader(reader_b);
+  CK_SLOT_ID id = 99;
+  EXPECT_TRUE(is(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, nullptr), CKR_NO_EVENT));
+  bench.pull(reader_a);
+  ASSERT_TRUE(is(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, nullptr), CKR_OK));
+  EXPECT_EQ(id, slot_of(reader_a));
+  EXPECT_TRUE(is(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, nullptr), CKR_NO_EVENT));
+  // Looking at the slots meanwhile eats no event.
+  bench.insert(reader_b, std::make_shared<BenchCard>(9));
+  EXPECT_EQ(slots(true).size(), 1U);
+  ASSERT_TRUE(is(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, nullptr), CKR_OK));
+  EXPECT_EQ(id, slot_of(reader_b));
+  EXPECT_TRUE(is(C_WaitForSlotEvent(0, nullptr, nullptr), CKR_ARGUMENTS_BAD));
+  EXPECT_TRUE(is(C_WaitForSlotEvent(0, &id, &id), CKR_ARGUMENTS_BAD));
+}
+
+TEST_F(Slots, ABlockedWaiterSeesAReaderThatComesLater) {
+  start();
+  CK_SLOT_ID id = 99;
+  auto waiter = std::async(std::launch::async, [&] { return C_WaitForSlotEvent(0, &id, nullptr); });
+  // Other calls go on meanwhile.
+  const auto session = open();
+  EXPECT_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+  bench.insert(reader_b, std::make_shared<BenchCard>(9));
+  ASSERT_TRUE(is(waiter.get(), CKR_OK));
+  EXPECT_EQ(id, slot_of(reader_b));
+}
+
+TEST_F(Slots, AFastExchangeOfCardsIsAnEvent) {
+  start();
+  bench.pull(reader_a);
+  bench.insert(reader_a, std::make_shared<BenchCard>(9));
+  CK_SLOT_ID id = 99;
+  EXPECT_TRUE(is(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, nullptr), CKR_OK));
+}
+
+TEST_F(Slots, TheTokenTellsWhatItIs) {
+  start();
+  CK_TOKEN_INFO info{};
+  ASSERT_TRUE(is(C_GetTokenInfo(slot_of(reader_a), &info), CKR_OK));
+  const auto text = [](const CK_UTF8CHAR* field, std::size_t size) {
+    return std::string(field, field + size);
+  };
+  EXPECT_EQ(text(info.manufacturerID, 32), "kilt" + std::string(28, ' '));
+  EXPECT_EQ(text(info.model, 16), "KAZTOKEN        ");
+  EXPECT_EQ(text(info.serialNumber, 16).find_first_not_of("0123456789ABCDEF "), std::string::npos);
+  EXPECT_NE(info.serialNumber[0], ' ');
+  EXPECT_EQ(info.flags,
+            CKF_RNG | CKF_LOGIN_REQUIRED | CKF_USER_PIN_INITIALIZED | CKF_TOKEN_INITIALIZED);
+  EXPECT_GE(info.ulMaxPinLen, 8U);
+  EXPECT_EQ(info.ulSessionCount, 0U);
+  EXPECT_EQ(info.ulMaxSessionCount, CK_EFFECTIVELY_INFINITE);
+  EXPECT_EQ(info.ulFreePublicMemory, CK_UNAVAILABLE_INFORMATION);
+  const auto first = open(true);
+  static_cast<void>(open(false));
+  ASSERT_TRUE(is(C_GetTokenInfo(slot_of(reader_a), &info), CKR_OK));
+  EXPECT_EQ(info.ulSessionCount, 2U);
+  EXPECT_EQ(info.ulRwSessionCount, 1U);
+  EXPECT_TRUE(is(C_CloseSession(first), CKR_OK));
+  EXPECT_TRUE(is(C_GetTokenInfo(slot_of(reader_a), nullptr), CKR_ARGUMENTS_BAD));
+}
+
+TEST_F(Slots, ABlankTokenSaysSo) {
+  initialize();
+  bench.insert(reader_b, std::make_shared<BenchCard>(9, true));
+  CK_TOKEN_INFO info{};
+  ASSERT_TRUE(is(C_GetTokenInfo(slot_of(reader_b), &info), CKR_OK));
+  EXPECT_FALSE(info.flags & (CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED));
+}
+
+}  // namespace
+}  // namespace kilt::test
