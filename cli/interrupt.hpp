@@ -12,4 +12,13 @@ void watch_for_interrupts();
 /// Ends the program by the signal that came, so that the parent sees it; returns if none came.
 void end_if_interrupted();
 
+/// While it lives, the first signal is answered with a line on stderr that says what happens now.
+class LongWork {
+ public:
+  LongWork();
+  ~LongWork();
+  LongWork(const LongWork&) = delete;
+  LongWork& operator=(const LongWork&) = delete;
+};
+
 }  // namespace kilt::cli

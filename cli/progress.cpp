@@ -14,6 +14,7 @@ namespace kilt::cli {
 
 Progress::Progress(const Console& console, std::string sentence) : sentence_(std::move(sentence)) {
   if (console.quiet || console.json) return;
+  long_work_.emplace();
   if (isatty(STDERR_FILENO) != 1) {
     console.step(sentence_);
     return;

@@ -5,10 +5,12 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "cli/console.hpp"
+#include "cli/interrupt.hpp"
 
 namespace kilt::cli {
 
@@ -28,6 +30,7 @@ class Progress {
   std::condition_variable ended_;
   bool end_ = false;
   std::thread thread_;
+  std::optional<LongWork> long_work_;
 };
 
 }  // namespace kilt::cli
