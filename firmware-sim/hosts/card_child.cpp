@@ -45,6 +45,7 @@ class Card {
       if (!opened) return opened.take_error().within("opening the state file " + spec_.state);
       nvram_ = std::move(*opened);
     }
+    if (auto fits = check_state(*nvram_, *spec_.profile, spec_.options); !fits) return fits;
     chip_ = spec_.profile->make(*nvram_, spec_.options);
     if (!chip_) return Error{ErrorKind::bad_argument, "the card cannot be made"};
     faulty_ = std::make_unique<FaultyChip>(*chip_, *nvram_);
@@ -77,7 +78,10 @@ class Card {
     return {static_cast<std::uint8_t>(Code::not_understood)};
   }
 
-  [[nodiscard]] std::uint64_t writes() const { return nvram_->writes(); }
+  [[nodiscard]] CardMeters meters() const {
+    const auto busy = std::chrono::duration_cast<std::chrono::milliseconds>(busy_);
+    return {static_cast<std::uint32_t>(nvram_->writes()), static_cast<std::uint32_t>(busy.count())};
+  }
 
  private:
   Status arm(const std::string& faults) {
@@ -105,6 +109,7 @@ class Card {
       case Outcome::Kind::answered:
         break;
     }
+    busy_ += outcome.answer.duration;
     if (spec_.real_time) std::this_thread::sleep_for(outcome.answer.duration);
     return {static_cast<std::uint8_t>(Code::done), std::move(outcome.answer.bytes)};
   }
@@ -113,6 +118,7 @@ class Card {
   std::unique_ptr<Nvram> nvram_;
   std::unique_ptr<Chip> chip_;
   std::unique_ptr<FaultyChip> faulty_;
+  std::chrono::microseconds busy_{0};
 };
 
 void serve(const CardSpec& spec) {
@@ -130,7 +136,9 @@ void serve(const CardSpec& spec) {
     if (!request) return;  // the host is gone
     Message answer = card.answer(*request);
     Bytes counted;
-    put_u32(counted, card.writes());
+    const CardMeters meters = card.meters();
+    put_u32(counted, meters.nvram_writes);
+    put_u32(counted, meters.busy_ms);
     append(counted, answer.payload);
     if (!write_message(link, {answer.code, std::move(counted)})) return;
   }

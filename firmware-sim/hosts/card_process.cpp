@@ -43,12 +43,13 @@ void CardProcess::ask(CardRequest request, ByteView payload, Done done) {
 
 void CardProcess::hear(const Message& message) {
   if (ready_) return hear_ready(message);
-  if (message.payload.size() < 4 || !done_) return died();
+  constexpr std::size_t meters_size = 8;
+  if (message.payload.size() < meters_size || !done_) return died();
   const auto done = std::move(done_);
   done_ = nullptr;
-  const auto writes = get_u32(message.payload, 0);
-  done(static_cast<Code>(message.code), Bytes(message.payload.begin() + 4, message.payload.end()),
-       writes);
+  const CardMeters meters{get_u32(message.payload, 0), get_u32(message.payload, 4)};
+  done(static_cast<Code>(message.code), copy_of(ByteView(message.payload).subspan(meters_size)),
+       meters);
 }
 
 void CardProcess::hear_ready(const Message& message) {

@@ -47,10 +47,15 @@ struct CardFacts {
   std::string serial;
 };
 
+/// What a card's process has done so far.
+struct CardMeters {
+  std::uint32_t nvram_writes = 0;
+  std::uint32_t busy_ms = 0;  ///< that the real card would have computed, whatever --timing says
+};
+
 class CardProcess {
  public:
-  /// `writes`: NVRAM writes of this process so far.
-  using Done = std::function<void(Code code, Bytes payload, std::uint64_t writes)>;
+  using Done = std::function<void(Code code, Bytes payload, CardMeters meters)>;
 
   /// Starts the process; `ready` hears once whether the card runs. An early death is an error, too.
   CardProcess(Loop& loop, const CardSpec& spec, std::function<void(Result<CardFacts>)> ready);

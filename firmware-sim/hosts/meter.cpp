@@ -100,8 +100,9 @@ void Meter::reset() {
 }
 
 void Meter::card_left() {
-  nvram_before_ += nvram_writes_;
-  nvram_writes_ = 0;
+  before_.nvram_writes += now_.nvram_writes;
+  before_.busy_ms += now_.busy_ms;
+  now_ = {};
 }
 
 nlohmann::json Meter::json() const {
@@ -114,7 +115,8 @@ nlohmann::json Meter::json() const {
           {"to_card", to_card_},
           {"from_card", from_card_},
           {"resets", resets_},
-          {"nvram_writes", nvram_before_ + nvram_writes_},
+          {"nvram_writes", before_.nvram_writes + now_.nvram_writes},
+          {"busy_ms", before_.busy_ms + now_.busy_ms},
           {"ins", std::move(by_ins)}};
 }
 

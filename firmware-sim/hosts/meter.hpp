@@ -9,6 +9,7 @@
 
 #include "apdu/bytes.hpp"
 #include "apdu/result.hpp"
+#include "firmware-sim/hosts/card_process.hpp"
 #include "firmware-sim/hosts/unique_fd.hpp"
 
 namespace kilt::sim {
@@ -22,11 +23,12 @@ class Meter {
   /// A command that got no answer.
   void unanswered(ByteView command, const char* why);
   void reset();
-  void nvram_writes(std::uint64_t now) { nvram_writes_ = now; }
+  void card_says(const CardMeters& now) { now_ = now; }
   /// A card's process ended; the next one counts its writes from zero.
   void card_left();
 
-  /// {"apdus", "to_card" and "from_card" in bytes, "resets", "nvram_writes", "ins": {"A4": n, …}}
+  /// {"apdus", "to_card" and "from_card" in bytes, "resets", "nvram_writes", "busy_ms" (as long as
+  /// the real card would have computed), "ins": {"A4": n, …}}
   [[nodiscard]] nlohmann::json json() const;
 
  private:
@@ -39,8 +41,8 @@ class Meter {
   std::uint64_t to_card_ = 0;
   std::uint64_t from_card_ = 0;
   std::uint64_t resets_ = 0;
-  std::uint64_t nvram_before_ = 0;
-  std::uint64_t nvram_writes_ = 0;
+  CardMeters before_{};  ///< of earlier cards in this reader
+  CardMeters now_{};
   std::array<std::uint64_t, 256> ins_{};
 };
 

@@ -148,8 +148,8 @@ void Reader::ask(const Job& job) {
     case Kind::barrier:
       break;
   }
-  card_->ask(request, job.payload, [this](Code code, Bytes payload, std::uint64_t writes) {
-    meter_.nvram_writes(writes);
+  card_->ask(request, job.payload, [this](Code code, Bytes payload, CardMeters meters) {
+    meter_.card_says(meters);
     finish(code, std::move(payload));
     advance();
   });

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Two processes and eight threads on one card; two cards in two readers at the same time."""
+import json
 import os
 import subprocess
 import time
 
-from harness import BUILD, MODULE, USER_PIN, ForeignTest, Sim, main
+from harness import BUILD, KILT_SIM, MODULE, USER_PIN, ForeignTest, Sim, main, run
 
 HAMMER = os.path.join(BUILD, "tests", "hammer")
 
@@ -36,20 +37,32 @@ class Together(ForeignTest):
     def test_two_processes_of_eight_threads_over_pcscd(self):
         self.one_card("pcscd")
 
+    def busy_ms(self, sim):
+        return [json.loads(run(KILT_SIM, "stats", "--reader", number, env=sim.env).stdout)["busy_ms"] for number in ("1", "2")]
+
     def two_cards(self, via):
-        """Each signature takes the simulated card its real time, so one after the other would take twice as long
-        as side by side: the least time that one card needs for its share is known exactly."""
-        signatures = 6
-        states = self.path("two.state")
-        cards = ("--card", "kaztoken", "--card", "kaztoken", "--via", via, "--state", states)
+        """With --timing real a simulated card takes exactly its busy time for what it computes. Two cards whose busy
+        times add up to more than the time that passed have worked at the same time: they could not have otherwise."""
+        state = self.path("two.state")
+        cards = ("--card", "kaztoken", "--card", "kaztoken", "--via", via, "--state", state, "--seed", "3")
         with Sim(*cards) as sim:
             for slot in ("0", "1"):
                 self.generate(sim, "--slot-index", slot)
-        with Sim(*cards, "--timing", "real", "--trace", self.path("trace.vec")) as sim:
+        with Sim(*cards, "--timing", "real") as sim:
+            before = self.busy_ms(sim)
             start = time.monotonic()
-            self.finish(self.hammer(sim, 1, signatures), f"{2 * signatures} signatures verified on 2 tokens")
-            elapsed = time.monotonic() - start
-        return elapsed
+            self.finish(self.hammer(sim, 1, 40), "80 signatures verified on 2 tokens")
+            elapsed = 1000 * (time.monotonic() - start)
+            busy = [now - then for now, then in zip(self.busy_ms(sim), before)]
+        print(f"{via}: cards busy {busy} ms within {elapsed:.0f} ms")
+        self.assertGreater(min(busy), 1000)
+        self.assertLess(elapsed, sum(busy))
+
+    def test_two_cards_at_the_same_time_over_the_sockets(self):
+        self.two_cards("socket")
+
+    def test_two_cards_at_the_same_time_over_pcscd(self):
+        self.two_cards("pcscd")
 
 
 if __name__ == "__main__":
