@@ -68,8 +68,9 @@ std::string explain_failure(const std::string& failed, const Report& report, boo
   std::string codes;
   if (error.sw != 0) codes = status_word_text(error.sw) + ", ";
   codes += explain(error.kind).ckr;
-  std::string text = fmt::format("kilt: {}\n why: {} [{}]: {}.\n  do: {}\n", failed,
-                                 reason_of(error), codes, printable(deepest.what), hint_of(report));
+  std::string text =
+      fmt::format("kilt: {}\n why: {} [{}]: {}\n  do: {}\n", failed, reason_of(error), codes,
+                  sentence(printable(deepest.what)), hint_of(report));
   if (!verbose) return text;
   for (const Error* cause = &error; cause != nullptr; cause = cause->cause.get()) {
     text += fmt::format("from: {}{} ({})\n", printable(cause->what),

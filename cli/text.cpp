@@ -54,6 +54,11 @@ std::string printable(std::string_view foreign) {
   return text;
 }
 
+std::string sentence(std::string text) {
+  if (!text.ends_with('.')) text += '.';
+  return text;
+}
+
 std::optional<std::time_t> from_iso_time(const std::string& text) {
   std::tm parts{};
   const char* end = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);

@@ -15,6 +15,9 @@ namespace kilt::cli {
 /// \xNN, so that a label cannot move the cursor or hide a line.
 [[nodiscard]] std::string printable(std::string_view foreign);
 
+/// `text` with a full stop at its end, unless it has one: what libraries say often has.
+[[nodiscard]] std::string sentence(std::string text);
+
 /// "2026-11-22T04:11:00Z" as seconds since 1970; empty when it is not of this form.
 [[nodiscard]] std::optional<std::time_t> from_iso_time(const std::string& text);
 /// "expires in 12 days", "expired 3 days ago", "expires within a day", "not valid for another 2

@@ -79,7 +79,7 @@ void describe_reader(Seen& seen, Json& json, Lines& lines) {
     json["why_not"]["message"] = why.message();
     json["why_not"]["hint"] = explain(why.kind).hint;
     lines.add(2, fmt::format("Token:  not usable: {}.", explain(why.kind).reason));
-    lines.add(2, fmt::format("Why:    {}.", printable(why.message())));
+    lines.add(2, fmt::format("Why:    {}", sentence(printable(why.message()))));
     lines.add(2, fmt::format("Do:     {}", explain(why.kind).hint));
     lines.add(2, fmt::format("ATR:    {}", to_hex(seen.reader.atr)));
   }

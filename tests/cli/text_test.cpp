@@ -26,6 +26,11 @@ TEST(Printable, disarms_what_is_no_utf8) {
   EXPECT_EQ(printable("\xFFz"), "\\xFFz");
 }
 
+TEST(Sentence, ends_with_one_full_stop) {
+  EXPECT_EQ(sentence("It failed"), "It failed.");
+  EXPECT_EQ(sentence("Service not available."), "Service not available.");
+}
+
 TEST(Time, reads_iso_and_nothing_else) {
   EXPECT_EQ(from_iso_time("1970-01-02T00:00:00Z"), 86400);
   EXPECT_EQ(from_iso_time("2026-11-22T04:11:00Z"), 1795320660);
