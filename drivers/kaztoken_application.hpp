@@ -13,7 +13,7 @@ namespace kilt::card::kaztoken {
 
 class Application {
  public:
-  Application(Link& link, IsoFiles& files) : link_(link), files_(files) {}
+  explicit Application(IsoFiles& files) : files_(files) {}
 
   /// Forgets what was read. Writers do it first: another program may have written since, and a
   /// directory that was read before our transaction must never be written back.
@@ -62,7 +62,6 @@ class Application {
   Status fill_new_file(std::uint16_t id, std::size_t size, ByteView content);
   Status point_odf(pkcs15::Kind kind, const FilePath& path);
 
-  Link& link_;
   IsoFiles& files_;
   bool odf_read_ = false;
   std::vector<Bytes> odf_;  ///< its lines

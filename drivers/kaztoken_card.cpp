@@ -87,7 +87,7 @@ KaztokenCard::KaztokenCard(std::unique_ptr<Link> link)
     : link_(std::move(link)),
       files_(*link_, file_commands),
       pins_(*link_),
-      application_(*link_, files_),
+      application_(files_),
       keys_(*link_, files_) {}
 
 void KaztokenCard::forget_state() {
@@ -98,6 +98,7 @@ void KaztokenCard::forget_state() {
 
 void KaztokenCard::forget_objects() {
   application_.forget();
+  undescribed_.reset();
   bodies_.clear();
   public_values_.clear();
 }
@@ -176,10 +177,13 @@ Result<std::vector<KaztokenCard::ListedKey>> KaztokenCard::private_keys() {
   auto exists = application_.exists();
   if (!exists) return exists.take_error();
   if (!*exists) {
-    auto raw = keys_.scan();
-    if (!raw) return raw.take_error();
+    if (!undescribed_) {
+      auto found = keys_.scan();
+      if (!found) return found.take_error();
+      undescribed_ = std::move(*found);
+    }
     std::vector<ListedKey> listed;
-    for (const auto& key : *raw) {
+    for (const auto& key : *undescribed_) {
       listed.push_back({key.reference, private_key_file(key.reference), undescribed(key), {}});
     }
     return listed;
@@ -236,16 +240,18 @@ Result<Directory> KaztokenCard::list_classes(const ObjectClasses& which) {
   if (which.public_keys) {
     auto keys = public_keys();
     if (!keys) return keys.take_error().within("listing public keys");
-    for (const auto& [token, path, entry, raw] : *keys) {
-      const auto own = std::find_if(found.keys.begin(), found.keys.end(),
-                                    [&](const KeyInfo& key) { return key.id == entry.id; });
-      found.public_keys.push_back({{ObjectClass::public_key, token},
+    for (const auto& key : *keys) {
+      const auto& entry = key.entry;
+      const bool local = std::any_of(found.keys.begin(), found.keys.end(), [&](const KeyInfo& own) {
+        return own.id == entry.id && own.local;
+      });
+      found.public_keys.push_back({{ObjectClass::public_key, key.token},
                                    entry.common.label,
                                    entry.id,
                                    entry.type,
                                    entry.bits,
                                    entry.usage,
-                                   own != found.keys.end() && own->local});
+                                   local});
     }
   }
   if (which.certificates) {

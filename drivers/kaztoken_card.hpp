@@ -135,9 +135,10 @@ class KaztokenCard final : public Card {
   Keys keys_;
 
   std::optional<Bytes> serial_;
-  std::map<FilePath, Bytes> bodies_;             ///< files read in this login generation
-  std::map<FilePath, PublicKey> public_values_;  ///< by the file that holds them
-  bool changed_ = false;                         ///< TokenInfo's lastUpdate is owed
+  std::optional<std::vector<RawKey>> undescribed_;  ///< keys of a card without directories
+  std::map<FilePath, Bytes> bodies_;                ///< files read in this login generation
+  std::map<FilePath, PublicKey> public_values_;     ///< by the file that holds them
+  bool changed_ = false;                            ///< TokenInfo's lastUpdate is owed
 };
 
 }  // namespace kilt::card::kaztoken

@@ -65,6 +65,7 @@ Status KaztokenCard::prepare_write(const char* what) {
   if (auto status = pins_.require_user(what); !status) return status;
   // Never write a directory back that was read before this transaction.
   application_.forget();
+  undescribed_.reset();
   auto exists = application_.exists();
   if (!exists) return exists.take_error();
   if (*exists) return {};

@@ -111,6 +111,7 @@ Status KaztokenCard::delete_private_key(std::uint32_t token) {
   if (key == keys->end()) return gone();
   loosen_public_key(token);
   if (auto status = keys_.remove_pair(static_cast<std::uint8_t>(token)); !status) return status;
+  undescribed_.reset();
   if (key->raw.empty()) return {};
   return replace_entry(Kind::private_keys, key->raw, std::nullopt);
 }
@@ -119,6 +120,7 @@ Status KaztokenCard::delete_object(const ObjectRef& object) {
   begin();
   if (auto status = pins_.require_user("deleting an object"); !status) return status;
   application_.forget();
+  undescribed_.reset();
   Status done;
   if (object.object_class == ObjectClass::private_key) {
     done = delete_private_key(object.token);

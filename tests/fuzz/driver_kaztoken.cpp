@@ -71,8 +71,8 @@ std::vector<Bytes> seeds() {
   // A card without an application, with a key.
   Bytes bare{0};
   add(bare, "6A82");
-  add(bare, "6F10 80020000 82023800 83026002 8A0105 9000");
-  add(bare, "6F16 80020288 82021000 83020001 8506230000AA0000 9000");
+  add(bare, "6F0F 80020000 82023800 83026002 8A0105 9000");
+  add(bare, "6F14 80020288 82021000 83020001 8506230000AA0000 9000");
   add(bare, "6A82");
   made.push_back(std::move(bare));
   return made;

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guard between guesses and real cards, and the choice of a driver.
+#include "drivers/link.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "drivers/kaztoken.hpp"
+#include "drivers/registry.hpp"
+#include "tests/apdu/scripted_transport.hpp"
+
+namespace kilt::card {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Reader : public test::ScriptedTransport {
+ public:
+  Reader(bool simulated, Bytes atr = {})
+      : ScriptedTransport([](ByteView) -> Result<Bytes> {
+          return Bytes{0x90, 0x00};
+        }),
+        simulated_(simulated),
+        atr_(std::move(atr)) {}
+  [[nodiscard]] bool is_simulated() const override { return simulated_; }
+  [[nodiscard]] ByteView atr() const override { return atr_; }
+
+ private:
+  bool simulated_;
+  Bytes atr_;
+};
+
+struct Bench {
+  explicit Bench(bool simulated) {
+    auto transport = std::make_unique<Reader>(simulated);
+    reader = transport.get();
+    link = std::make_unique<Link>(std::move(transport), nullptr);
+    link->set_card_name("Examplecard");
+  }
+  Status send(Evidence evidence, bool destroys) {
+    const Command command{{0x80, 0x01, 0, 0}, evidence, "do something", "[somewhere §1]", destroys};
+    auto answer = link->send(command);
+    if (!answer) return answer.take_error();
+    return {};
+  }
+  Reader* reader;
+  std::unique_ptr<Link> link;
+};
+
+TEST(LinkGuard, LetsEverythingThroughToASimulatedCard) {
+  Bench bench(true);
+  EXPECT_TRUE(bench.send(Evidence::assumed, true).ok());
+}
+
+TEST(LinkGuard, KeepsGuessesOffARealCard) {
+  Bench bench(false);
+  EXPECT_TRUE(bench.send(Evidence::published, false).ok());
+  EXPECT_TRUE(bench.send(Evidence::observed, true).ok());
+  EXPECT_TRUE(bench.send(Evidence::related, false).ok());
+  const auto sent = bench.reader->sent.size();
+  const auto guess = bench.send(Evidence::assumed, false);
+  ASSERT_FALSE(guess.ok());
+  EXPECT_EQ(guess.error().kind, ErrorKind::refused);
+  for (const char* part :
+       {"Examplecard", "do something", "[somewhere §1]", "kilt trace record", "allow_assumed"}) {
+    EXPECT_THAT(guess.error().message(), HasSubstr(part));
+  }
+  EXPECT_EQ(bench.send(Evidence::related, true).error().kind, ErrorKind::refused);
+  EXPECT_EQ(bench.reader->sent.size(), sent) << "nothing was sent";
+}
+
+TEST(LinkGuard, YieldsToPermissions) {
+  Bench bench(false);
+  bench.link->set_permissions({false, true});
+  EXPECT_TRUE(bench.send(Evidence::related, true).ok());
+  EXPECT_FALSE(bench.send(Evidence::assumed, false).ok());
+  EXPECT_FALSE(bench.send(Evidence::assumed, true).ok());
+  bench.link->set_permissions({true, false});
+  EXPECT_TRUE(bench.send(Evidence::assumed, true).ok());
+  EXPECT_TRUE(bench.send(Evidence::related, true).ok());
+}
+
+TEST(Registry, NoAtrBelongsToTwoDrivers) {
+  for (const auto* driver : drivers()) {
+    for (const auto& pattern : driver->atrs()) {
+      EXPECT_TRUE(pattern.mask.empty() || pattern.mask.size() == pattern.atr.size())
+          << pattern.device;
+      const auto found = candidates(pattern.atr);
+      ASSERT_EQ(found.size(), 1u) << pattern.device;
+      EXPECT_EQ(found.front(), driver) << pattern.device;
+    }
+  }
+}
+
+std::string driver_of(std::string_view atr) {
+  const auto found = candidates(from_hex(atr).value());
+  return found.empty() ? "" : found.front()->name;
+}
+
+TEST(Registry, KnowsKaztokenInBothForms) {
+  EXPECT_EQ(driver_of("3B 88 01 4B 41 5A 54 4F 4B 45 4E 82"), "kaztoken");
+  EXPECT_EQ(driver_of("3B 98 96 00 4B 41 5A 54 4F 4B 45 4E"), "kaztoken");
+  EXPECT_EQ(driver_of("3B 98 11 00 4B 41 5A 54 4F 4B 45 4E"), "kaztoken")
+      << "other interface bytes";
+  EXPECT_EQ(driver_of("3B 8B 01 52 75 74 6F 6B 65 6E 20 45 43 50 A0"), "kaztoken") << "a relative";
+  EXPECT_EQ(driver_of("3B 88 01 4B 41 5A 54 4F 4B 45 4F 83"), "");
+  EXPECT_EQ(driver_of("3B 6F 00 FF 00 56 72 75 54 6F 6B 6E 73 30 20 00 00 90 00"), "")
+      << "Rutoken S";
+  EXPECT_EQ(driver_of(""), "");
+}
+
+TEST(Registry, NamesTheAtrOfAnUnknownCard) {
+  const auto made = identify(std::make_unique<Reader>(true, from_hex("3B0102").value()), nullptr);
+  ASSERT_FALSE(made.ok());
+  EXPECT_EQ(made.error().kind, ErrorKind::unknown_card);
+  EXPECT_THAT(made.error().message(), HasSubstr("3B0102"));
+}
+
+TEST(Model, BitsOfAModulus) {
+  PublicKey key;
+  key.modulus = Bytes(128, 0xFF);
+  EXPECT_EQ(key.bits(), 1024u);
+  key.modulus[0] = 0x01;
+  EXPECT_EQ(key.bits(), 1017u);
+  key.modulus.insert(key.modulus.begin(), 0);
+  EXPECT_EQ(key.bits(), 1017u);
+  key.modulus = Bytes(4);
+  EXPECT_EQ(key.bits(), 0u);
+  EXPECT_EQ((PublicKey{KeyType::gost_256, {}, {}, Bytes(64), {}}.bits()), 256u);
+}
+
+}  // namespace
+}  // namespace kilt::card
