@@ -41,6 +41,7 @@ Result<apdu::Transaction> Connection::begin() {
     card_->forget_state();
     card_->forget_objects();
     ++generation_;
+    ++resets_;
     // With a PIN at hand the login returns when it is needed; without, it is gone.
     if (role() && pin_.empty()) forget_login();
   }
@@ -77,6 +78,15 @@ Result<card::PinInfo> Connection::pin_status(Role role) {
   auto info = card_->pin_status(role);
   int& most = memory_of(role).most;
   if (info) most = std::max({most, info->tries_left.value_or(0), info->tries_max.value_or(0)});
+  return info;
+}
+
+Result<card::TokenInfo> Connection::token_info() {
+  if (info_ && info_generation_ == generation_) return *info_;
+  auto info = card_->token_info();
+  if (!info) return info;
+  info_ = *info;
+  info_generation_ = generation_;
   return info;
 }
 
@@ -178,6 +188,10 @@ Status Connection::restore_role(std::optional<Role> before, const SecretBytes& p
   if (!before) return card_->logout();
   const auto info = pin_status(*before);
   if (info && info->logged_in) return {};
+  if (pin.empty()) {
+    forget_login();
+    return Error{ErrorKind::not_logged_in, "the login ended and its PIN is not kept"};
+  }
   if (auto done = card_->login(*before, pin); !done) {
     forget_login();
     return done;
@@ -196,14 +210,24 @@ Status Connection::change_pin(Role role, const SecretBytes& old_pin, const Secre
     remember(role, done ? new_pin : old_pin, done);
     if (!done) return done;
     if (before == role && policy_.cache) pin_ = new_pin.clone();
-    return restore_role(before, before == role ? new_pin : pin_);
+    if (auto back = restore_role(before, before == role ? new_pin : pin_); !back) {
+      log(LogLevel::warn, "the PIN was changed, and its owner has to log in again");
+    }
+    return {};
   });
 }
 
 Status Connection::set_user_pin(const SecretBytes& new_pin) {
-  auto done = with_card([&](card::Card& card) { return card.set_user_pin(new_pin); });
-  if (done) remember(Role::user, new_pin, done);
-  return done;
+  const auto before = role();
+  return with_card([&](card::Card& card) -> Status {
+    auto done = card.set_user_pin(new_pin);
+    if (!done) return done;
+    remember(Role::user, new_pin, done);
+    // It may have ended the officer's login; without the PIN at hand that stays so.
+    auto back = restore_role(before, pin_);
+    if (!back) log(LogLevel::warn, "the security officer has to log in again");
+    return {};
+  });
 }
 
 Status Connection::unblock_user_pin(const SecretBytes& so_pin, const SecretBytes& new_pin) {

@@ -37,6 +37,9 @@ class Connection {
   /// of its objects before is old.
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
+  /// How often others reset the card, as far as was seen.
+  [[nodiscard]] std::uint64_t resets() const { return resets_; }
+
   /// Runs `use` on the card within one transaction, and once more if the card says that nobody is
   /// logged in and the login could be restored. Errors of a card that went away are `removed`.
   template <class Use>
@@ -66,6 +69,8 @@ class Connection {
   Status initialise(const std::string& label, const SecretBytes& so_pin);
   /// Within with_card(): Card::pin_status; remembers the counter.
   Result<card::PinInfo> pin_status(card::Role role);
+  /// Within with_card(): Card::token_info, asked once in a generation.
+  Result<card::TokenInfo> token_info();
 
   /// The PIN in use is the one the maker set, as far as a login here has shown.
   [[nodiscard]] bool has_factory_pin(card::Role role) const { return memory_of(role).factory; }
@@ -105,8 +110,11 @@ class Connection {
   std::atomic<int> role_{-1};
   std::uint64_t epoch_ = 0;
   std::uint64_t generation_ = 0;
+  std::uint64_t resets_ = 0;
   SecretBytes pin_;
   PinMemory memory_[2];
+  std::optional<card::TokenInfo> info_;
+  std::uint64_t info_generation_ = 0;
 };
 
 }  // namespace kilt::p11

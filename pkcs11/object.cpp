@@ -245,7 +245,7 @@ constexpr Row certificate_rows[] = {
      [](const Object& object, const CardModel&) {
        return flag_value(certificate_of(object).trusted);
      }},
-    {CKA_CERTIFICATE_CATEGORY, Need::nothing,
+    {CKA_CERTIFICATE_CATEGORY, Need::keys,
      [](const Object& object, const CardModel&) {
        if (certificate_of(object).authority) return number_value(category_authority);
        return number_value(object.has_key ? category_token_user : category_unspecified);
@@ -342,6 +342,13 @@ const Bytes& Object::id() const {
   if (const auto* key = std::get_if<card::PublicKeyInfo>(&info)) return key->id;
   if (const auto* body = std::get_if<card::CertificateInfo>(&info)) return body->id;
   return none;
+}
+
+void Object::forget_bodies() {
+  public_key.reset();
+  value.reset();
+  certificate.reset();
+  subject.reset();
 }
 
 void Object::apply(const card::AttributeChange& change) {

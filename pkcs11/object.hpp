@@ -18,6 +18,7 @@ enum class Need {
   nothing,  ///< the directory tells
   body,     ///< the public key's value, the certificate, the data
   subject,  ///< of a key: from the certificate with the same CKA_ID
+  keys,     ///< of a certificate: the list of private keys
 };
 
 struct Object {
@@ -39,6 +40,7 @@ struct Object {
   [[nodiscard]] const card::ObjectRef& ref() const;
   [[nodiscard]] const std::string& label() const;
   [[nodiscard]] const Bytes& id() const;  ///< empty for data
+  void forget_bodies();
   /// After the card took that change.
   void apply(const card::AttributeChange& change);
 };

@@ -2,6 +2,7 @@
 #include "pkcs11/object_store.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "pkcs11/log.hpp"
 
@@ -34,29 +35,40 @@ Object* ObjectStore::find(CK_OBJECT_HANDLE handle) {
   return &found->second;
 }
 
+/// Brings the token objects of this class up to date: those known before keep handle and place.
 template <class Info>
-void ObjectStore::merge(const std::vector<Info>& infos, std::map<CK_OBJECT_HANDLE, Object>& into) {
-  for (const Info& info : infos) {
-    const auto known = std::find_if(objects_.begin(), objects_.end(), [&](const auto& entry) {
-      const auto* old = std::get_if<Info>(&entry.second.info);
-      return old != nullptr && entry.second.on_token() && same(*old, info);
+void ObjectStore::merge(std::size_t index, const std::vector<Info>& infos) {
+  std::vector<const Info*> fresh;
+  for (const Info& info : infos)
+    fresh.push_back(&info);
+  for (auto it = objects_.begin(); it != objects_.end();) {
+    Object& object = it->second;
+    const bool ours = object.info.index() == index && object.on_token();
+    const auto still = std::find_if(fresh.begin(), fresh.end(), [&](const Info* info) {
+      return ours && same(std::get<Info>(object.info), *info);
     });
-    if (known == objects_.end()) {
-      Object object;
-      object.handle = handles_++;
-      object.info = info;
-      into.emplace(object.handle, std::move(object));
+    if (ours && still == fresh.end()) {
+      it = objects_.erase(it);
       continue;
     }
-    auto node = objects_.extract(known);
-    node.mapped().info = info;
-    into.insert(std::move(node));
+    if (ours) {
+      object.info = **still;
+      fresh.erase(still);
+    }
+    ++it;
   }
+  for (const Info* info : fresh) {
+    Object object;
+    object.handle = handles_++;
+    object.info = *info;
+    objects_.emplace(object.handle, std::move(object));
+  }
+  listed_[index] = connection_.generation();
 }
 
 void ObjectStore::relate() {
   for (auto& [handle, object] : objects_) {
-    object.subject.reset();
+    if (object.on_token()) object.subject.reset();
     if (!std::holds_alternative<card::CertificateInfo>(object.info)) continue;
     const auto same_id = with_id(object.id());
     object.has_key = std::any_of(same_id.begin(), same_id.end(), [](const Object* other) {
@@ -65,26 +77,43 @@ void ObjectStore::relate() {
   }
 }
 
-Status ObjectStore::refresh() {
-  if (listed_ && generation_ == connection_.generation()) return {};
+card::ObjectClasses ObjectStore::missing(const card::ObjectClasses& wanted) const {
+  const auto old = [&](std::size_t index) { return listed_[index] != connection_.generation(); };
+  return {wanted.private_keys && old(0), wanted.public_keys && old(1),
+          wanted.certificates && old(2), wanted.data && old(3)};
+}
+
+Status ObjectStore::refresh(const card::ObjectClasses& wanted) {
+  auto which = missing(wanted);
+  if (!which.private_keys && !which.public_keys && !which.certificates && !which.data) return {};
   auto listed = connection_.with_card([&](card::Card& card) {
-    if (!listed_) card.forget_objects();
-    return card.list();
+    if (distrusted_) card.forget_objects();
+    return card.list_classes(which);
   });
   if (!listed) return listed.take_error();
-  std::map<CK_OBJECT_HANDLE, Object> now;
-  merge(listed->keys, now);
-  merge(listed->public_keys, now);
-  merge(listed->certificates, now);
-  merge(listed->data, now);
-  for (auto& [handle, object] : objects_) {
-    if (!object.on_token()) now.emplace(handle, std::move(object));
+  if (std::exchange(distrusted_, false) || resets_ != connection_.resets()) {
+    // A renewed certificate may have the place and the name of the old one.
+    for (auto& [handle, object] : objects_)
+      if (object.on_token()) object.forget_bodies();
+    resets_ = connection_.resets();
   }
-  objects_ = std::move(now);
+  // The driver may have handed back more, but only what was asked for is complete.
+  if (which.private_keys) merge(0, listed->keys);
+  if (which.public_keys) merge(1, listed->public_keys);
+  if (which.certificates) merge(2, listed->certificates);
+  if (which.data) merge(3, listed->data);
   relate();
-  listed_ = true;
-  generation_ = connection_.generation();
   return {};
+}
+
+/// Which directories can hold a match. Private keys are not looked for where nobody may see them.
+card::ObjectClasses ObjectStore::classes_of(const Template& wanted) const {
+  card::ObjectClasses all;
+  all.private_keys = connection_.role() == card::Role::user;
+  if (wanted.find(CKA_CLASS) == nullptr) return all;
+  const auto one = wanted.number(CKA_CLASS);
+  return {all.private_keys && one == CKO_PRIVATE_KEY, one == CKO_PUBLIC_KEY, one == CKO_CERTIFICATE,
+          one == CKO_DATA};
 }
 
 std::vector<Object*> ObjectStore::with_id(const Bytes& id) {
@@ -148,48 +177,61 @@ Status ObjectStore::load_subject(Object& object) {
   return {};
 }
 
-Status ObjectStore::load(Object& object, Need need) {
-  switch (need) {
-    case Need::nothing:
-      return {};
-    case Need::body:
-      return load_body(object);
-    case Need::subject:
-      return load_subject(object);
+Result<Object*> ObjectStore::load(CK_OBJECT_HANDLE handle, Need need) {
+  // What is listed on the way can be news of this object's end.
+  if (need == Need::subject || need == Need::keys) {
+    if (auto fresh = refresh({true, false, need == Need::subject, false}); !fresh) {
+      return fresh.take_error();
+    }
   }
-  return {};
+  Object* object = find(handle);
+  if (object == nullptr) return Error{ErrorKind::not_found, "the object is not there any more"};
+  Status loaded;
+  if (need == Need::body) loaded = load_body(*object);
+  if (need == Need::subject) loaded = load_subject(*object);
+  if (!loaded) return loaded.take_error();
+  return object;
 }
 
-Result<bool> ObjectStore::matches(Object& object, const Template& wanted, bool cheap) {
-  for (const auto& entry : wanted.entries()) {
-    const Need need = need_of(object, entry.type);
-    if ((need == Need::nothing) != cheap) continue;
-    if (auto loaded = load(object, need); !loaded) {
-      if (connection_.gone()) return loaded.take_error();
-      // One body that cannot be read must not hide the other objects.
-      log(LogLevel::warn, "object \"" + object.label() + "\": " + loaded.error().message());
-      return false;
-    }
-    Bytes value;
-    if (attribute(object, connection_.model(), entry.type, value) != CKR_OK) return false;
-    if (!equal(value, entry.value)) return false;
+/// Whether the object's value of that attribute is the one wanted.
+Result<bool> ObjectStore::matches(CK_OBJECT_HANDLE handle, const Template::Entry& wanted,
+                                  Need need) {
+  const auto object = load(handle, need);
+  if (!object) {
+    if (connection_.gone()) return object.error();
+    // One body that cannot be read must not hide the other objects.
+    log(LogLevel::warn, "searching: " + object.error().message());
+    return false;
   }
-  return true;
+  Bytes value;
+  if (attribute(**object, connection_.model(), wanted.type, value) != CKR_OK) return false;
+  return equal(value, wanted.value);
+}
+
+/// All of the template, first what costs nothing.
+Result<bool> ObjectStore::matches(CK_OBJECT_HANDLE handle, const Template& wanted) {
+  for (const bool cheap : {true, false}) {
+    for (const auto& entry : wanted.entries()) {
+      const Object* object = find(handle);
+      if (object == nullptr) return false;
+      const Need need = need_of(*object, entry.type);
+      if ((need == Need::nothing) != cheap) continue;
+      auto answer = matches(handle, entry, need);
+      if (!answer || !*answer) return answer;
+    }
+  }
+  return find(handle) != nullptr;
 }
 
 Result<std::vector<CK_OBJECT_HANDLE>> ObjectStore::search(const Template& wanted) {
-  if (auto fresh = refresh(); !fresh) return fresh.take_error();
-  std::vector<CK_OBJECT_HANDLE> found;
-  for (auto& [handle, object] : objects_) {
-    if (!visible(object)) continue;
-    bool fits = true;
-    for (const bool cheap : {true, false}) {
-      if (!fits) break;
-      auto answer = matches(object, wanted, cheap);
-      if (!answer) return answer.take_error();
-      fits = *answer;
-    }
-    if (fits) found.push_back(handle);
+  if (auto fresh = refresh(classes_of(wanted)); !fresh) return fresh.take_error();
+  std::vector<CK_OBJECT_HANDLE> all, found;
+  for (const auto& [handle, object] : objects_)
+    all.push_back(handle);
+  for (const auto handle : all) {
+    const auto fits = matches(handle, wanted);
+    if (!fits) return fits.error();
+    if (*fits) found.push_back(handle);
   }
   return found;
 }

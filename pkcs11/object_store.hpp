@@ -2,8 +2,10 @@
 // The objects of one token as this application knows them: handles, lazy bodies, searches.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "pkcs11/connection.hpp"
@@ -23,23 +25,24 @@ class ObjectStore {
   Result<std::vector<CK_OBJECT_HANDLE>> search(const Template& wanted);
   /// Null for what does not exist or is not visible to who is logged in.
   Object* find(CK_OBJECT_HANDLE handle);
-  /// Makes sure that attributes with this need can be read.
-  Status load(Object& object, Need need);
+  /// The object, with what attributes of this need are read from. May list the card, so pointers
+  /// to other objects end; not_found when it turns out that the object is not there any more.
+  Result<Object*> load(CK_OBJECT_HANDLE handle, Need need);
 
   /// An object that has just come to be, on the card or in memory.
   CK_OBJECT_HANDLE add(Object object);
   void erase(CK_OBJECT_HANDLE handle) { objects_.erase(handle); }
-  /// The object on the card that changed its label or CKA_ID keeps its handle.
+  /// Session objects end with their session.
   void drop_owned_by(CK_SESSION_HANDLE session);
   /// After logout: handles of private objects end for good [P11 3.1 §5.6.8].
   void drop_private();
   void drop_all() { objects_.clear(); }
   /// Somebody else may have been at the card: list anew at the next search.
-  void distrust() { listed_ = false; }
-  /// The certificates and keys that carry this CKA_ID; the ids of keys must be known.
+  void distrust() { listed_.fill(std::nullopt), distrusted_ = true; }
+  /// The objects on the token that carry this CKA_ID, of the classes listed so far.
   [[nodiscard]] std::vector<Object*> with_id(const Bytes& id);
-  /// Lists the card's directories if they are not known.
-  Status refresh();
+  /// Lists those of the card's directories that are not known.
+  Status refresh(const card::ObjectClasses& wanted);
   /// After a change of ids: which certificate has a key, whose subject a key has.
   void relate();
 
@@ -47,8 +50,11 @@ class ObjectStore {
 
  private:
   template <class Info>
-  void merge(const std::vector<Info>& infos, std::map<CK_OBJECT_HANDLE, Object>& into);
-  Result<bool> matches(Object& object, const Template& wanted, bool cheap);
+  void merge(std::size_t index, const std::vector<Info>& infos);
+  [[nodiscard]] card::ObjectClasses missing(const card::ObjectClasses& wanted) const;
+  [[nodiscard]] card::ObjectClasses classes_of(const Template& wanted) const;
+  Result<bool> matches(CK_OBJECT_HANDLE handle, const Template::Entry& wanted, Need need);
+  Result<bool> matches(CK_OBJECT_HANDLE handle, const Template& wanted);
   Status load_body(Object& object);
   Status load_subject(Object& object);
   [[nodiscard]] bool visible(const Object& object) const;
@@ -56,8 +62,10 @@ class ObjectStore {
   Connection& connection_;
   std::atomic<CK_ULONG>& handles_;
   std::map<CK_OBJECT_HANDLE, Object> objects_;
-  bool listed_ = false;
-  std::uint64_t generation_ = 0;  ///< of the connection, when it was listed
+  /// The connection's generation when a class was listed; by the index in Object::info.
+  std::array<std::optional<std::uint64_t>, 4> listed_;
+  bool distrusted_ = false;
+  std::uint64_t resets_ = 0;  ///< of the connection, when the bodies were read
 };
 
 }  // namespace kilt::p11

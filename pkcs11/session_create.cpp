@@ -15,10 +15,13 @@ using card::Card;
 CK_RV check_pairing(ObjectStore& objects, const Object& certificate) {
   const auto& info = std::get<card::CertificateInfo>(certificate.info);
   if (info.id.empty()) return CKR_OK;
-  if (auto fresh = objects.refresh(); !fresh) return report(fresh.error());
+  if (auto fresh = objects.refresh({true, false, false, false}); !fresh) {
+    return report(fresh.error());
+  }
   for (Object* other : objects.with_id(info.id)) {
     if (!std::holds_alternative<card::KeyInfo>(other->info)) continue;
-    if (auto loaded = objects.load(*other, Need::body); !loaded) return report(loaded.error());
+    const auto loaded = objects.load(other->handle, Need::body);
+    if (!loaded) return report(loaded.error());
     if (certificate.certificate->key != other->public_key) return CKR_TEMPLATE_INCONSISTENT;
   }
   return CKR_OK;
@@ -94,11 +97,10 @@ CK_RV Session::create(const Template& from, CK_OBJECT_HANDLE& out) {
 
 CK_RV Session::copy(CK_OBJECT_HANDLE handle, const Template& changes, CK_OBJECT_HANDLE& out) {
   return token_->with_objects([&](ObjectStore& objects) -> CK_RV {
-    Object* original = objects.find(handle);
-    if (original == nullptr) return CKR_OBJECT_HANDLE_INVALID;
-    if (auto loaded = objects.load(*original, Need::body); !loaded) return report(loaded.error());
+    const auto original = objects.load(handle, Need::body);
+    if (!original) return report(original.error());
     Draft draft;
-    if (const CK_RV rv = read_copy(changes, *original, draft); rv != CKR_OK) return rv;
+    if (const CK_RV rv = read_copy(changes, **original, draft); rv != CKR_OK) return rv;
     if (const CK_RV rv = may_write(draft.on_token, draft.object.is_private()); rv != CKR_OK) {
       return rv;
     }

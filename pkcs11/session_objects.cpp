@@ -60,9 +60,9 @@ CK_RV Session::get_attributes(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE* attributes,
     if (object == nullptr) return CKR_OBJECT_HANDLE_INVALID;
     CK_RV answer = CKR_OK;
     for (CK_ULONG i = 0; i < count; ++i) {
-      if (auto loaded = objects.load(*object, need_of(*object, attributes[i].type)); !loaded) {
-        return report(loaded.error());
-      }
+      const auto loaded = objects.load(handle, need_of(*object, attributes[i].type));
+      if (!loaded) return report(loaded.error());
+      object = *loaded;
       const CK_RV rv = tell(*object, token_->model(), attributes[i]);
       if (rv != CKR_OK) answer = rv;
     }
@@ -72,10 +72,9 @@ CK_RV Session::get_attributes(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE* attributes,
 
 CK_RV Session::object_size(CK_OBJECT_HANDLE handle, CK_ULONG& size) {
   return token_->with_objects([&](ObjectStore& objects) -> CK_RV {
-    Object* object = objects.find(handle);
-    if (object == nullptr) return CKR_OBJECT_HANDLE_INVALID;
-    if (auto loaded = objects.load(*object, Need::body); !loaded) return report(loaded.error());
-    size = size_of(*object);
+    const auto object = objects.load(handle, Need::body);
+    if (!object) return report(object.error());
+    size = size_of(**object);
     return CKR_OK;
   });
 }

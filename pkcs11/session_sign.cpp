@@ -49,10 +49,9 @@ CK_RV Session::find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mecha
     const auto* info = std::get_if<card::PublicKeyInfo>(&object->info);
     if (info == nullptr) return CKR_KEY_TYPE_INCONSISTENT;
     if (const CK_RV rv = begin(*info); rv != CKR_OK) return rv;
-    if (const auto loaded = objects.load(*object, Need::body); !loaded) {
-      return report(loaded.error());
-    }
-    out.key = *object->public_key;
+    const auto loaded = objects.load(key, Need::body);
+    if (!loaded) return report(loaded.error());
+    out.key = *(*loaded)->public_key;
     return CKR_OK;
   });
 }

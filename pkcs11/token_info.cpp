@@ -45,8 +45,8 @@ CK_RV Token::info(CK_TOKEN_INFO& out) {
   const Guard lock(mutex_);
   card::TokenInfo token;
   card::PinInfo user, officer;
-  const auto read = connection_.with_card([&](card::Card& card) -> Status {
-    auto info = card.token_info();
+  const auto read = connection_.with_card([&](card::Card&) -> Status {
+    auto info = connection_.token_info();
     if (!info) return info.take_error();
     token = *std::move(info);
     auto pin = connection_.pin_status(Role::user);

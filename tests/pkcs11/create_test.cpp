@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Objects made from templates: complete ones, contradictory ones, copies, generation.
-#include "drivers/certificate.hpp"
-#include "tests/pkcs11/module_fixture.hpp"
+#include "tests/pkcs11/create_helpers.hpp"
 
 namespace kilt::test {
-
-/// Made up, of the right shape for that key; nobody signed it.
-Bytes certificate_for(const card::PublicKey& key, const std::string& name, std::size_t size = 0);
 
 namespace {
 
@@ -22,15 +18,6 @@ class Create : public Cryptoki {
     public_key.modulus = read(session, key, CKA_MODULUS);
     public_key.exponent = read(session, key, CKA_PUBLIC_EXPONENT);
     return certificate_for(public_key, name);
-  }
-  static Attributes certificate(const Bytes& der, const std::string& id, bool on_token = true) {
-    return Attributes()
-        .number(CKA_CLASS, CKO_CERTIFICATE)
-        .number(CKA_CERTIFICATE_TYPE, CKC_X_509)
-        .flag(CKA_TOKEN, on_token)
-        .add(CKA_ID, id)
-        .add(CKA_LABEL, "AUTH")
-        .add(CKA_VALUE, der);
   }
   static Attributes data(bool on_token, bool is_private = false) {
     return Attributes()
@@ -63,7 +50,7 @@ TEST_F(Create, ACertificateForAKeyOnTheCard) {
   const auto pair = generate(session);
   const Bytes der = certificate_of(session, pair.public_key);
   CK_OBJECT_HANDLE handle = 0;
-  ASSERT_TRUE(is(create(session, certificate(der, "\x01"), &handle), CKR_OK));
+  ASSERT_TRUE(is(create(session, certificate_template(der, "\x01"), &handle), CKR_OK));
   EXPECT_EQ(read(session, handle, CKA_VALUE), der);
   const auto parsed = card::Certificate::parse(der);
   ASSERT_TRUE(parsed.ok());
@@ -90,20 +77,21 @@ TEST_F(Create, ACertificateForAKeyOnTheCard) {
 TEST_F(Create, ACertificateOfAnotherKeyDoesNotTakeItsId) {
   const auto session = user_session();
   const auto one = generate(session, "\x01"), two = generate(session, "\x02");
-  EXPECT_TRUE(is(create(session, certificate(certificate_of(session, two.public_key), "\x01")),
-                 CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_TRUE(
+      is(create(session, certificate_template(certificate_of(session, two.public_key), "\x01")),
+         CKR_TEMPLATE_INCONSISTENT));
   EXPECT_EQ(find(session, Attributes().number(CKA_CLASS, CKO_CERTIFICATE)).size(), 0U);
   // One that fits no key here is kept under an id of its own, as chains are.
   EXPECT_TRUE(is(C_DestroyObject(session, two.private_key), CKR_OK));
   const Bytes der = certificate_of(session, one.public_key, "Elsewhere");
-  EXPECT_TRUE(is(create(session, certificate(der, "\x03")), CKR_OK));
+  EXPECT_TRUE(is(create(session, certificate_template(der, "\x03")), CKR_OK));
 }
 
 TEST_F(Create, ContradictionsAreTold) {
   const auto session = user_session();
   const auto pair = generate(session);
   const Bytes der = certificate_of(session, pair.public_key);
-  const auto good = certificate(der, "\x01");
+  const auto good = certificate_template(der, "\x01");
   EXPECT_TRUE(is(create(session, good.without(CKA_CLASS)), CKR_TEMPLATE_INCOMPLETE));
   EXPECT_TRUE(is(create(session, good.without(CKA_VALUE)), CKR_TEMPLATE_INCOMPLETE));
   EXPECT_TRUE(is(create(session, good.without(CKA_CERTIFICATE_TYPE)), CKR_TEMPLATE_INCOMPLETE));

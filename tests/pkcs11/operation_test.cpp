@@ -126,6 +126,7 @@ TEST_F(Operations, WrongBeginningsAreTold) {
                                    private_half.data(), private_half.size(), &other.public_key,
                                    &other.private_key),
                  CKR_OK));
+  mechanism = {CKM_RSA_PKCS, nullptr, 0};
   EXPECT_TRUE(
       is(C_SignInit(session, &mechanism, other.private_key), CKR_KEY_FUNCTION_NOT_PERMITTED));
   EXPECT_TRUE(is(C_DecryptInit(session, &mechanism, other.private_key), CKR_OK));
