@@ -276,6 +276,16 @@ Command end_format() {
 
 }  // namespace command
 
+namespace {
+
+Command load_block(SecretBytes body, bool is_last) {
+  auto apdu = apdu::change_reference_data(0x01, 0x00, std::move(body));
+  if (!is_last) apdu.set_cla(apdu::cla::interindustry | apdu::cla::chaining);
+  return {std::move(apdu), Evidence::related, "load a key", "[facts kaztoken §4.3]"};
+}
+
+}  // namespace
+
 Status load_long_value(Link& link, const SecretBytes& value) {
   constexpr std::size_t first_block = 249, next_block = 253;
   ByteView rest = value.view();
@@ -289,9 +299,7 @@ Status load_long_value(Link& link, const SecretBytes& value) {
     }
     body.append({0xA5, static_cast<std::uint8_t>(block.size())});
     body.append(block);
-    auto apdu = apdu::change_reference_data(0x01, 0x00, std::move(body));
-    if (!rest.empty()) apdu.set_cla(apdu::cla::interindustry | apdu::cla::chaining);
-    const Command load{std::move(apdu), Evidence::related, "load a key", "[facts kaztoken §4.3]"};
+    const Command load = load_block(std::move(body), rest.empty());
     if (auto status = check(link.send(load), "loading a key"); !status) return status;
   }
   return {};
@@ -339,10 +347,41 @@ std::unique_ptr<Card> make(std::unique_ptr<Link> link) {
   return std::make_unique<KaztokenCard>(std::move(link));
 }
 
+std::vector<Command> commands() {
+  const auto file = [](apdu::CommandApdu apdu, const char* operation) {
+    return Command{std::move(apdu), file_commands.evidence, operation, file_commands.source};
+  };
+  std::vector<Command> all;
+  all.push_back(command::serial());
+  all.push_back(command::device_information());
+  all.push_back(file(apdu::select(apdu::SelectMode::path_from_mf, {}, apdu::SelectAnswer::fci),
+                     "select a file"));
+  all.push_back(command::first_child());
+  all.push_back(file(apdu::read_binary(0, 1), "read a file"));
+  all.push_back(file(apdu::update_binary(0, {}), "write a file"));
+  all.push_back(file(apdu::create_file({}), "create a file"));
+  all.push_back(file(apdu::delete_file(0), "delete a file"));
+  all.push_back(command::verify_status(pin::user));
+  all.push_back(command::verify(pin::user, SecretBytes(0)));
+  all.push_back(command::logout());
+  all.push_back(command::load_value(pin::user, {}));
+  all.push_back(command::reset_counter(pin::user));
+  all.push_back(command::generate_rsa(1));
+  all.push_back(load_block(SecretBytes(0), true));
+  all.push_back(command::set_environment(Purpose::sign, 1));
+  all.push_back(command::compute(Purpose::sign, {}));
+  all.push_back(command::compute(Purpose::decipher, {}));
+  all.push_back(command::random(1));
+  all.push_back(command::begin_format());
+  all.push_back(command::end_format());
+  return all;
+}
+
 }  // namespace
 }  // namespace kaztoken
 
 extern const Driver kaztoken_driver;
-const Driver kaztoken_driver{"kaztoken", kaztoken::model, kaztoken::atrs, nullptr, kaztoken::make};
+const Driver kaztoken_driver{"kaztoken", kaztoken::model, kaztoken::atrs,
+                             nullptr,    kaztoken::make,  kaztoken::commands};
 
 }  // namespace kilt::card

@@ -35,6 +35,18 @@ std::vector<const Driver*> candidates(ByteView atr) {
   return found;
 }
 
+std::string evidence_table() {
+  std::string table = "| card | command | evidence | source |\n|---|---|---|---|\n";
+  for (const auto* driver : drivers()) {
+    for (const auto& command : driver->commands()) {
+      table += std::string("| ") + driver->name + " | " + command.operation + " | " +
+               to_string(command.evidence) + (command.destroys ? ", destroys" : "") + " | " +
+               command.source + " |\n";
+    }
+  }
+  return table;
+}
+
 Result<std::unique_ptr<Card>> identify(std::unique_ptr<apdu::Transport> transport,
                                        apdu::Recorder* recorder) {
   const Bytes atr = copy_of(transport->atr());

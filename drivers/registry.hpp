@@ -30,7 +30,12 @@ struct Driver {
   /// the ATR is proof enough. unknown_card when it is not ours.
   Status (*probe)(Link& link);
   std::unique_ptr<Card> (*make)(std::unique_ptr<Link> link);
+  /// One example of every kind of command the driver sends: the table of evidence is made of them.
+  std::vector<Command> (*commands)();
 };
+
+/// The table of evidence in README.md, in Markdown.
+[[nodiscard]] std::string evidence_table();
 
 [[nodiscard]] std::span<const Driver* const> drivers();
 /// Drivers whose ATR pattern takes this ATR, in match order.

@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "drivers/kaztoken.hpp"
 #include "drivers/registry.hpp"
 #include "tests/apdu/scripted_transport.hpp"
@@ -114,6 +117,23 @@ TEST(Registry, NamesTheAtrOfAnUnknownCard) {
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().kind, ErrorKind::unknown_card);
   EXPECT_THAT(made.error().message(), HasSubstr("3B0102"));
+}
+
+TEST(Evidence, ReadmeSaysWhatTheDriversSay) {
+  std::ifstream in(std::string(KILT_SOURCE_DIR) + "/README.md");
+  const std::string readme{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_NE(readme.find(evidence_table()), std::string::npos) << "README.md lacks this table:\n"
+                                                              << evidence_table();
+}
+
+TEST(Evidence, EveryCommandHasAPedigree) {
+  for (const auto* driver : drivers()) {
+    ASSERT_FALSE(driver->commands().empty()) << driver->name;
+    for (const auto& command : driver->commands()) {
+      EXPECT_STRNE(command.operation, "");
+      EXPECT_EQ(command.source[0], '[') << command.operation;
+    }
+  }
 }
 
 TEST(Model, BitsOfAModulus) {
