@@ -9,10 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 
-// toml++ is told to answer with values instead of exceptions: none may leave this file.
-#define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
-#define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
 namespace kilt::card {
@@ -43,13 +39,15 @@ class Merge {
   void read(bool must_exist) {
     std::string text;
     if (!slurp(text, must_exist)) return;
-    const toml::parse_result parsed = toml::parse(text);
-    if (!parsed) {
-      problem(parsed.error().source(),
-              std::string(parsed.error().description()) + "; nothing in this file was used");
+    // toml++ throws; nothing of that leaves this function.
+    toml::table table;
+    try {
+      table = toml::parse(text);
+    } catch (const toml::parse_error& error) {
+      problem(error.source(), std::string(error.description()) + "; nothing in this file was used");
       return;
     }
-    for (const auto& [key, node] : parsed.table())
+    for (const auto& [key, node] : table)
       take(key.str(), node);
   }
 
