@@ -14,7 +14,7 @@ demo_packages=(pcscd opensc opensc-pkcs11 openssl)
 test_packages=(
   "${demo_packages[@]}"
   libgtest-dev libgmock-dev libssl-dev libc6-dev python3 git
-  vsmartcard-vpcd libengine-gost-openssl
+  vsmartcard-vpcd libengine-gost-openssl gnutls-bin
   clang-format clang-tidy iproute2 util-linux
 )
 
