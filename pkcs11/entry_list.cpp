@@ -10,9 +10,10 @@ using namespace kilt::p11;
 
 namespace {
 
-// Not const, for the specification hands out pointers that are not; nobody writes through them.
+// In memory that nobody can write, although the specification hands out pointers that are not
+// const.
 // clang-format off
-CK_FUNCTION_LIST list_2_40 = {
+constexpr CK_FUNCTION_LIST list_2_40 = {
     cryptoki_2_40,
     C_Initialize,
     C_Finalize,
@@ -84,7 +85,7 @@ CK_FUNCTION_LIST list_2_40 = {
     C_WaitForSlotEvent,
 };
 
-CK_FUNCTION_LIST_3_0 list_3_0 = {
+constexpr CK_FUNCTION_LIST_3_0 list_3_0 = {
     cryptoki_3_0,
     C_Initialize,
     C_Finalize,
@@ -181,13 +182,15 @@ CK_FUNCTION_LIST_3_0 list_3_0 = {
 };
 // clang-format on
 
-CK_UTF8CHAR interface_name[] = "PKCS 11";
+constexpr CK_UTF8CHAR interface_name[] = "PKCS 11";
+
+template <class List>
+CK_INTERFACE offer(const List& list) {
+  return {const_cast<CK_UTF8CHAR*>(interface_name), const_cast<List*>(&list), 0};
+}
 
 // Best first: a caller without a wish gets 3.0.
-std::array<CK_INTERFACE, 2> interfaces{{
-    {interface_name, &list_3_0, 0},
-    {interface_name, &list_2_40, 0},
-}};
+const std::array<CK_INTERFACE, 2> interfaces{offer(list_3_0), offer(list_2_40)};
 
 bool matches(const CK_INTERFACE& one, const CK_UTF8CHAR* name, const CK_VERSION* version,
              CK_FLAGS flags) {
@@ -207,7 +210,7 @@ extern "C" {
 
 [[gnu::visibility("default")]] CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
   if (out == nullptr) return CKR_ARGUMENTS_BAD;
-  *out = &list_2_40;
+  *out = const_cast<CK_FUNCTION_LIST*>(&list_2_40);
   return CKR_OK;
 }
 
@@ -224,9 +227,9 @@ extern "C" {
 [[gnu::visibility("default")]] CK_RV C_GetInterface(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version,
                                                     CK_INTERFACE_PTR_PTR out, CK_FLAGS flags) {
   if (out == nullptr) return CKR_ARGUMENTS_BAD;
-  for (CK_INTERFACE& one : interfaces) {
+  for (const CK_INTERFACE& one : interfaces) {
     if (!matches(one, name, version, flags)) continue;
-    *out = &one;
+    *out = const_cast<CK_INTERFACE*>(&one);
     return CKR_OK;
   }
   return CKR_FUNCTION_FAILED;

@@ -38,7 +38,11 @@ struct Operation {
   Operation() = default;
   Operation(Operation&&) = default;
   Operation& operator=(Operation&&) = default;
-  ~Operation() { wipe(plain); }
+  ~Operation() { forget_plain(); }
+  void forget_plain() {
+    if (!plain.empty()) wipe(plain);
+    plain.clear();
+  }
 
   [[nodiscard]] const card::KeyInfo& private_key() const { return std::get<card::KeyInfo>(key); }
   [[nodiscard]] const card::PublicKey& public_key() const { return std::get<card::PublicKey>(key); }

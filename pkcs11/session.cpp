@@ -30,7 +30,8 @@ void Session::info(CK_SESSION_INFO& out) const {
 }
 
 void Session::close() {
-  if (!closed_.exchange(true)) token_->leave(handle_, read_write_);
+  // With a token that is gone there is nothing to leave, and nobody to wait for.
+  if (!closed_.exchange(true) && !token_->gone()) token_->leave(handle_, read_write_);
 }
 
 CK_RV Session::login(CK_USER_TYPE type, const SecretBytes& pin) {

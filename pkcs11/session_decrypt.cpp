@@ -22,7 +22,7 @@ CK_RV Session::decrypt_on_card(Operation& operation, ByteView cryptogram, Output
     if (answer.error().kind == ErrorKind::bad_data) return CKR_ENCRYPTED_DATA_INVALID;
     return report(answer.error());
   }
-  wipe(operation.plain);
+  operation.forget_plain();
   const CK_RV rv = finish_decrypt(operation.preparation, *std::move(answer), operation.plain);
   if (rv != CKR_OK) return rv;
   operation.cryptogram = copy_of(cryptogram);

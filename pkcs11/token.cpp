@@ -21,17 +21,15 @@ CK_RV Token::settled(const Status& status) {
 
 CK_RV Token::permit(const card::Config& config) {
   if (config.allow_assumed.empty()) return CKR_OK;
-  return with_card([&](card::Card& card) -> Status {
-           // A simulated card needs no leave, and its serial no command.
-           if (card.link().transport().is_simulated()) return {};
-           const auto serial = card.serial();
-           if (!serial) return serial.error();
-           const bool listed = config.allows_assumed(*serial);
-           card.link().set_permissions({listed, listed});
-           return {};
-         }).ok()
-             ? CKR_OK
-             : CKR_DEVICE_ERROR;
+  return settled(with_card([&](card::Card& card) -> Status {
+    // A simulated card needs no leave, and its serial no command.
+    if (card.link().transport().is_simulated()) return {};
+    const auto serial = card.serial();
+    if (!serial) return serial.error();
+    const bool listed = config.allows_assumed(*serial);
+    card.link().set_permissions({listed, listed});
+    return {};
+  }));
 }
 
 CK_RV Token::enter(bool read_write) {
