@@ -15,7 +15,7 @@ namespace kilt::card {
 struct GenerateRequest {
   KeyType type = KeyType::rsa;
   std::size_t bits = 2048;
-  Bytes id;                        ///< empty: the driver takes the SHA-1 of the public key
+  Bytes id;  ///< empty: the driver takes the SHA-1 of the public key
   std::string private_label, public_label;
   KeyUsage usage;
   Bytes subject{};
@@ -35,8 +35,8 @@ struct ImportRequest {
 };
 
 struct CertificateRequest {
-  Bytes id;                        ///< empty: that of the key it fits
-  std::string label;               ///< empty: that of the key it fits
+  Bytes id;           ///< empty: that of the key it fits
+  std::string label;  ///< empty: that of the key it fits
   bool authority = false;
   /// A certificate that fits no key on the card is refused (key_mismatch) unless this is set.
   bool allow_without_key = false;
@@ -101,15 +101,17 @@ class Card {
   /// The same for some classes only: finding a private key by its id need not pay for the
   /// certificates' directory. May hand back more than was asked for.
   virtual Result<Directory> list_classes(const ObjectClasses&) { return list(); }
-  virtual Result<PublicKey> read_public_key(const ObjectRef& key) = 0;  ///< of either half
+  virtual Result<PublicKey> read_public_key(const ObjectRef& key) = 0;       ///< of either half
   virtual Result<Bytes> read_certificate(const ObjectRef& certificate) = 0;  ///< DER
   virtual Result<Bytes> read_data(const ObjectRef& data) = 0;
 
   /// Never destroys an existing key. no_space, exists, unsupported (size), not_logged_in.
   virtual Result<KeyPair> generate(const GenerateRequest& request) = 0;
   virtual Result<KeyInfo> import_private_key(const ImportRequest& request, RsaPrivateKey key) = 0;
-  virtual Result<PublicKeyInfo> store_public_key(const ImportRequest& request, const PublicKey& key) = 0;
-  virtual Result<CertificateInfo> install_certificate(const CertificateRequest& request, ByteView der) = 0;
+  virtual Result<PublicKeyInfo> store_public_key(const ImportRequest& request,
+                                                 const PublicKey& key) = 0;
+  virtual Result<CertificateInfo> install_certificate(const CertificateRequest& request,
+                                                      ByteView der) = 0;
   virtual Result<DataInfo> store_data(const DataRequest& request, ByteView value) = 0;
   virtual Status change_attributes(const ObjectRef& object, const AttributeChange& change) = 0;
   virtual Status delete_object(const ObjectRef& object) = 0;

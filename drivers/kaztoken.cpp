@@ -105,6 +105,12 @@ Bytes of_file(Who read, Who update, Who remove) {
   return attributes({0x43, static_cast<std::uint8_t>(read), static_cast<std::uint8_t>(update), 0, 0,
                      0, 0, static_cast<std::uint8_t>(remove)});
 }
+Bytes users_file() {
+  return of_file(Who::anybody, Who::user, Who::user);
+}
+Bytes users_secret_file() {
+  return of_file(Who::user, Who::user, Who::user);
+}
 Bytes master_file() {
   return attributes({0x47, 0x02, 0x02, 0x01, 0, 0, 0, 0xFF});
 }
@@ -122,6 +128,16 @@ Bytes officer_pin() {
 }
 
 }  // namespace rights
+
+Status check_names(ByteView id, std::string_view label) {
+  if (label.size() > longest_name) {
+    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
+  }
+  if (id.size() > longest_id) {
+    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
+  }
+  return {};
+}
 
 namespace {
 

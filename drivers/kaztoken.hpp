@@ -51,12 +51,20 @@ enum class Who : std::uint8_t {
 };
 /// For files and directories: read (or create file), update (or create key), delete.
 [[nodiscard]] Bytes of_file(Who read, Who update, Who remove);
+/// Read by anybody, written and deleted by the user: directories, public values.
+[[nodiscard]] Bytes users_file();
+/// The user's alone.
+[[nodiscard]] Bytes users_secret_file();
 [[nodiscard]] Bytes master_file();
 [[nodiscard]] Bytes private_key();
 [[nodiscard]] Bytes public_key();
 [[nodiscard]] Bytes user_pin();
 [[nodiscard]] Bytes officer_pin();
 }  // namespace rights
+
+/// Labels (255 bytes) and ids (64) that a directory entry takes; bad_argument beyond.
+inline constexpr std::size_t longest_name = 255, longest_id = 64;
+[[nodiscard]] Status check_names(ByteView id, std::string_view label);
 
 /// Templates for CREATE FILE [facts kaztoken §3.2]: 80 size, 82 descriptor, 83 id, [85], 86.
 [[nodiscard]] Bytes transparent_file(std::uint16_t id, std::size_t size, const Bytes& security);

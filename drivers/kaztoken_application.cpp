@@ -6,8 +6,6 @@
 namespace kilt::card::kaztoken {
 namespace {
 
-using rights::Who;
-
 Bytes joined(const std::vector<Bytes>& entries) {
   Bytes all;
   for (const auto& entry : entries)
@@ -21,11 +19,6 @@ Bytes ended(ByteView content, std::size_t size) {
   Bytes all = copy_of(content);
   if (all.size() < size) all.push_back(0x00);
   return all;
-}
-
-/// Readable by anybody; written and deleted by the user [facts kaztoken §10.3].
-Bytes users_file() {
-  return rights::of_file(Who::anybody, Who::user, Who::user);
 }
 
 }  // namespace
@@ -183,7 +176,7 @@ bool Application::knows_every_directory() const {
 
 Status Application::fill_new_file(std::uint16_t id, std::size_t size, ByteView content) {
   const FilePath path = in_application(id);
-  const Bytes made = transparent_file(id, size, users_file());
+  const Bytes made = transparent_file(id, size, rights::users_file());
   if (auto status = files_.enter(file::application); !status) return status;
   auto status = files_.create(made, "create a directory");
   if (!status && status.error().kind == ErrorKind::exists) {

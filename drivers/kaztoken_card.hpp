@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kaztoken as a Card. What each operation means is said in card.hpp; how it is done is spread over
-// kaztoken_card (reading, using keys), kaztoken_enrol (keys and certificates made),
-// kaztoken_objects (changes), kaztoken_format (a card set up).
+// kaztoken_card (looking), kaztoken_use (using keys), kaztoken_enrol (keys made), kaztoken_install
+// (certificates), kaztoken_objects (changes), kaztoken_format (a card set up).
 #pragma once
 
 #include <map>
@@ -83,7 +83,7 @@ class KaztokenCard final : public Card {
   const PublicKey* known_public_key(const KeyInfo& key);
   bool only_key_on_card(const KeyInfo& key);
 
-  // -- kaztoken_enrol.cpp: making keys and certificates
+  // -- kaztoken_enrol.cpp, kaztoken_install.cpp: making keys and certificates
   struct NewPair;
   Status prepare_write(const char* what);
   Status check_new_key(const Bytes& id, const std::string& label, std::size_t bits);

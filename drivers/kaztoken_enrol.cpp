@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making key pairs and installing certificates on a Kaztoken. The value comes first, the directory
-// that makes it seen last; what a failed operation made is taken away again.
+// Making and importing keys on a Kaztoken. The value comes first, the directory that makes it seen
+// last; what a failed operation made is taken away again.
 #include <algorithm>
 
 #include "drivers/certificate.hpp"
@@ -9,21 +9,7 @@
 
 namespace kilt::card::kaztoken {
 
-using rights::Who;
-
 namespace {
-
-constexpr std::size_t longest_label = 255;
-constexpr std::size_t longest_id = 64;
-
-Status check_names(const Bytes& id, const std::string& label) {
-  if (label.size() > longest_label) {
-    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
-  }
-  if (id.size() > longest_id)
-    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
-  return {};
-}
 
 Status check_bits(std::size_t bits) {
   const auto& rsa = model().capabilities.front();
@@ -31,22 +17,6 @@ Status check_bits(std::size_t bits) {
     return {};
   return Error{ErrorKind::unsupported, "this card has no RSA keys of " + std::to_string(bits) +
                                            " bits; it has 1024 to 2048 in steps of 256"};
-}
-
-Bytes public_file_rights() {
-  return rights::of_file(Who::anybody, Who::user, Who::user);
-}
-Bytes private_file_rights() {
-  return rights::of_file(Who::user, Who::user, Who::user);
-}
-
-template <class List>
-std::vector<std::uint16_t> used_ids(const List& list) {
-  std::vector<std::uint16_t> ids;
-  for (const auto& object : list) {
-    if (object.path == in_application(object.path.back())) ids.push_back(object.path.back());
-  }
-  return ids;
 }
 
 }  // namespace
@@ -218,7 +188,7 @@ Result<std::uint8_t> KaztokenCard::create_files(NewPair& pair) {
   for (const auto& key : *keys)
     references.push_back(key.token);
   auto file = application_.create_value(file::public_key, *used, rsa_public_key(pair.value).size(),
-                                        public_file_rights());
+                                        rights::users_file());
   if (!file) return file.take_error();
   pair.public_file = *file;
   auto reference = keys_.create_pair(pair.value.bits(), references);
@@ -296,7 +266,7 @@ Result<PublicKeyInfo> KaztokenCard::store_public_key(const ImportRequest& reques
   auto used = public_key_files();
   if (!used) return used.take_error();
   auto file = application_.create_value(file::public_key, *used, rsa_public_key(key).size(),
-                                        public_file_rights());
+                                        rights::users_file());
   if (!file) return file.take_error().within("storing a public key");
   pair.public_file = *file;
   auto listed = write_public_key(pair, 0);
@@ -319,141 +289,6 @@ Result<PublicKeyInfo> KaztokenCard::relabel(const ListedPublicKey& key, const st
   auto entry = key.entry;
   entry.common.label = label;
   return public_info(key.token, entry, false);
-}
-
-Result<std::optional<KaztokenCard::ListedKey>> KaztokenCard::key_of(const PublicKey& key,
-                                                                    const Bytes& hint) {
-  auto keys = private_keys();
-  auto publics = public_keys();
-  if (!keys) return keys.take_error();
-  if (!publics) return publics.take_error();
-  // The likeliest first, because every public key that is not known yet costs commands.
-  const Bytes usual = default_key_id(key);
-  const auto rank = [&](const ListedPublicKey& k) {
-    return k.entry.id == hint ? 0 : k.entry.id == usual ? 1 : 2;
-  };
-  std::stable_sort(publics->begin(), publics->end(),
-                   [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
-  for (const auto& candidate : *publics) {
-    if (candidate.entry.type != key.type || candidate.entry.bits != key.bits()) continue;
-    const auto own = std::find_if(keys->begin(), keys->end(), [&](const ListedKey& k) {
-      return k.entry.id == candidate.entry.id && k.entry.type == candidate.entry.type;
-    });
-    if (own == keys->end()) continue;
-    auto same = has_value(candidate, key);
-    if (!same) return same.take_error();
-    if (*same) return std::optional<ListedKey>{*own};
-  }
-  return std::optional<ListedKey>{};
-}
-
-Result<bool> KaztokenCard::has_value(const ListedPublicKey& candidate, const PublicKey& key) {
-  if (const auto known = public_values_.find(candidate.path); known != public_values_.end())
-    return known->second == key;
-  // One READ tells: the first 256 bytes hold the whole modulus, or all but the last few of its
-  // bytes, and no two moduli share that much.
-  const Bytes expected = rsa_public_key(key);
-  auto selected = files_.select(candidate.path);
-  if (!selected) return selected.take_error().within("reading a public key");
-  if (selected->size < expected.size()) return false;
-  auto begun = files_.read(std::min<std::size_t>(256, expected.size()));
-  if (!begun) return begun.take_error().within("reading a public key");
-  if (begun->empty() ||
-      !equal(*begun, ByteView(expected).first(std::min(begun->size(), expected.size()))))
-    return false;
-  public_values_[candidate.path] = key;
-  return true;
-}
-
-void KaztokenCard::add_subject(const ListedKey& key, const Bytes& subject) {
-  // OpenSC looks keys up by subject, so it gets one where that takes a single write.
-  if (key.entry.subject == subject || key.raw.empty()) return;
-  const auto changed = pkcs15::rewrite(Kind::private_keys, key.raw, {{}, {}, subject, {}});
-  if (changed) (void)application_.replace_if_simple(Kind::private_keys, key.raw, *changed);
-}
-
-Result<CertificateInfo> KaztokenCard::install_certificate(const CertificateRequest& request,
-                                                          ByteView der) {
-  auto certificate = Certificate::parse(der);
-  if (!certificate) return certificate.take_error().within("installing a certificate");
-  if (auto status = check_names(request.id, request.label); !status) return status.take_error();
-  if (auto status = prepare_write("installing a certificate"); !status) return status.take_error();
-  std::optional<ListedKey> key;
-  if (certificate->key) {
-    auto found = key_of(*certificate->key, request.id);
-    if (!found) return found.take_error().within("installing a certificate");
-    key = std::move(*found);
-  }
-  if (!key && !request.allow_without_key && !request.authority) {
-    return Error{ErrorKind::key_mismatch,
-                 "the certificate fits no key on the card; it is for another card, or for a key "
-                 "that was deleted"};
-  }
-  pkcs15::CertificateEntry entry;
-  entry.common.label = !request.label.empty() ? request.label
-                       : key                  ? key->entry.common.label
-                                              : certificate->common_name;
-  if (entry.common.label.size() > longest_label) entry.common.label = "certificate";
-  entry.id = !request.id.empty() ? request.id : key ? key->entry.id : Bytes{};
-  if (entry.id.empty())
-    entry.id = certificate->key ? default_key_id(*certificate->key) : Bytes{0x00};
-  entry.authority = request.authority;
-
-  auto all = certificates();
-  if (!all) return all.take_error();
-  auto file = application_.create_value(file::certificate, used_ids(*all), der.size(),
-                                        public_file_rights());
-  if (!file) return file.take_error().within("installing a certificate");
-  entry.path = path_bytes(*file);
-  auto status = application_.write_value(*file, der);
-  if (status) status = application_.add(Kind::certificates, pkcs15::encode(entry));
-  if (!status) {
-    undo({*file});
-    return status.take_error().within("installing a certificate");
-  }
-  bodies_[*file] = copy_of(der);
-  note_change();
-  if (key) add_subject(*key, certificate->subject);
-  return CertificateInfo{{ObjectClass::certificate, file->back()},
-                         entry.common.label,
-                         entry.id,
-                         entry.authority,
-                         false};
-}
-
-Result<DataInfo> KaztokenCard::store_data(const DataRequest& request, ByteView value) {
-  if (auto status = check_names({}, request.label); !status) return status.take_error();
-  if (auto status = check_names({}, request.application); !status) return status.take_error();
-  if (value.empty() || value.size() > IsoFiles::longest_file - 1) {
-    return Error{ErrorKind::bad_argument, "a data object has 1 to 32767 bytes"};
-  }
-  if (auto status = prepare_write("storing a data object"); !status) return status.take_error();
-  auto all = data_objects();
-  if (!all) return all.take_error();
-  const auto first = request.is_private ? file::private_data : file::data;
-  auto file =
-      application_.create_value(first, used_ids(*all), value.size(),
-                                request.is_private ? private_file_rights() : public_file_rights());
-  if (!file) return file.take_error().within("storing a data object");
-  pkcs15::DataEntry entry;
-  entry.common.label = request.label;
-  entry.common.is_private = request.is_private;
-  if (request.is_private) entry.common.auth_id = {pin::user};
-  entry.application = request.application;
-  entry.object_id = request.object_id;
-  entry.path = path_bytes(*file);
-  auto status = application_.write_value(*file, value);
-  if (status) status = application_.add(Kind::data, pkcs15::encode(entry));
-  if (!status) {
-    undo({*file});
-    return status.take_error().within("storing a data object");
-  }
-  note_change();
-  return DataInfo{{ObjectClass::data, file->back()},
-                  request.label,
-                  request.application,
-                  request.object_id,
-                  request.is_private};
 }
 
 }  // namespace kilt::card::kaztoken

@@ -67,8 +67,8 @@ Status KaztokenCard::replace_entry(Kind kind, const Bytes& old, std::optional<By
 }
 
 Status KaztokenCard::change_attributes(const ObjectRef& object, const AttributeChange& change) {
-  if ((change.label && change.label->size() > 255) || (change.id && change.id->size() > 64)) {
-    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most, an id 64"};
+  if (auto status = check_names(change.id.value_or(Bytes{}), change.label.value_or("")); !status) {
+    return status;
   }
   if (change.id && object.object_class == ObjectClass::data) {
     return Error{ErrorKind::unsupported, "data objects have no id"};

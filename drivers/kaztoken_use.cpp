@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Using a Kaztoken's keys, and its random numbers.
+#include <algorithm>
+
+#include "drivers/kaztoken_card.hpp"
+#include "drivers/rsa_check.hpp"
+#include "drivers/rsa_padding.hpp"
+
+namespace kilt::card::kaztoken {
+namespace {
+
+/// GET CHALLENGE of 8 and 32 bytes was seen; more is not known [facts kaztoken §4.6].
+constexpr std::size_t random_step = 32;
+
+}  // namespace
+
+const PublicKey* KaztokenCard::known_public_key(const KeyInfo& key) {
+  // Only from memory: a signature pays for no reading.
+  if (!application_.is_read(Kind::public_keys) || !application_.is_read(Kind::private_keys)) {
+    return nullptr;
+  }
+  const auto all = public_keys();
+  if (!all) return nullptr;
+  const auto* half = public_half(*all, key.ref.token, key.id, key.bits);
+  if (!half) return nullptr;
+  const auto known = public_values_.find(half->path);
+  return known == public_values_.end() ? nullptr : &known->second;
+}
+
+bool KaztokenCard::only_key_on_card(const KeyInfo& key) {
+  if (!application_.is_read(Kind::private_keys)) return false;
+  const auto keys = private_keys();
+  return keys && keys->size() == 1 && keys->front().token == key.ref.token;
+}
+
+Result<Bytes> KaztokenCard::compute(const KeyInfo& key, Purpose purpose, ByteView block) {
+  const auto reference = static_cast<std::uint8_t>(key.ref.token);
+  // Between two operations another program may have set another key, and the card would compute
+  // with that without a word. So a result that relies on the past is checked with the public key;
+  // where that is not known it is read once, or the key is set again, unless the card has no other.
+  bool relies_on_past = keys_.relies_on_past(reference, purpose);
+  if (relies_on_past && !known_public_key(key) && !only_key_on_card(key)) {
+    files_.begin();
+    if (!read_public_key(key.ref)) keys_.forget();
+    relies_on_past = keys_.relies_on_past(reference, purpose);
+  }
+  for (;;) {
+    auto result = keys_.compute(reference, purpose, block);
+    if (!result) {
+      if (result.error().kind == ErrorKind::not_logged_in) pins_.forget();
+      return result;
+    }
+    const auto* known = known_public_key(key);
+    if (!known || is_private_power(*known, block, *result)) return result;
+    if (!relies_on_past) {
+      return Error{ErrorKind::verify_failed,
+                   "the card's result does not fit the key's public half, so it is withheld; the "
+                   "directory may name the wrong public key, or the card failed"};
+    }
+    relies_on_past = false;
+    keys_.forget();
+  }
+}
+
+namespace {
+
+Status check_key(const KeyInfo& key) {
+  if (key.type != KeyType::rsa) {
+    return Error{ErrorKind::unsupported, "GOST keys of this card are listed but not used"};
+  }
+  if (key.ref.object_class != ObjectClass::private_key || key.ref.token == 0 ||
+      key.ref.token > 0xFF || key.bits < 512 || key.bits > 4096 || key.bits % 16 != 0) {
+    return Error{ErrorKind::bad_argument, "this is no private key of this card"};
+  }
+  return {};
+}
+
+Error no_scheme() {
+  return {ErrorKind::bad_argument, "the scheme does not fit an RSA key"};
+}
+
+Status check_block(ByteView input, std::size_t size) {
+  if (input.size() == size) return {};
+  return Error{ErrorKind::bad_argument, "the input has " + std::to_string(input.size()) +
+                                            " bytes, the key takes " + std::to_string(size)};
+}
+
+}  // namespace
+
+Result<Bytes> KaztokenCard::sign(const KeyInfo& key, Scheme scheme, ByteView input) {
+  begin();
+  if (auto status = check_key(key); !status) return status.take_error();
+  const std::size_t size = key.bits / 8;
+  if (scheme == Scheme::rsa_raw) {
+    if (auto status = check_block(input, size); !status) return status.take_error();
+    return compute(key, Purpose::sign, input);
+  }
+  if (scheme != Scheme::rsa_pkcs1) return no_scheme();
+  auto block = pkcs1_type1_pad(input, size);
+  if (!block) return block;
+  return compute(key, Purpose::sign, *block);
+}
+
+Result<Bytes> KaztokenCard::decrypt(const KeyInfo& key, Scheme scheme, ByteView input) {
+  begin();
+  if (auto status = check_key(key); !status) return status.take_error();
+  if (scheme != Scheme::rsa_raw && scheme != Scheme::rsa_pkcs1) return no_scheme();
+  if (auto status = check_block(input, key.bits / 8); !status) return status.take_error();
+  auto block = compute(key, Purpose::decipher, input);
+  if (!block || scheme == Scheme::rsa_raw) return block;
+  auto plain = pkcs1_type2_unpad(*block);
+  wipe(*block);
+  return plain;
+}
+
+Result<Bytes> KaztokenCard::random(std::size_t count) {
+  Bytes bytes;
+  while (bytes.size() < count) {
+    const std::size_t wanted = std::min(random_step, count - bytes.size());
+    const auto answer = link_->send(command::random(wanted));
+    if (auto status = check(answer, "getting random bytes"); !status) return status.take_error();
+    if (answer->data.size() != wanted) {
+      return Error{ErrorKind::protocol,
+                   "the card sent another number of random bytes than asked for"};
+    }
+    append(bytes, answer->data);
+  }
+  return bytes;
+}
+
+}  // namespace kilt::card::kaztoken
