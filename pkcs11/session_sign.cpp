@@ -98,7 +98,8 @@ CK_RV Session::sign_on_card(const Operation& operation, const CardInput& input, 
   const auto signature = token_->with_card([&](card::Card& card) {
     return card.sign(operation.private_key(), input.scheme, input.bytes);
   });
-  return signature ? out.put(*signature) : report(signature.error());
+  if (!signature) return report(signature.error());
+  return signature->size() == operation.preparation.size() ? out.put(*signature) : CKR_DEVICE_ERROR;
 }
 
 CK_RV Session::sign(ByteView message, Output out) {
