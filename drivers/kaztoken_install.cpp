@@ -82,7 +82,7 @@ Result<CertificateInfo> KaztokenCard::install_certificate(const CertificateReque
     if (!found) return found.take_error().within("installing a certificate");
     key = std::move(*found);
   }
-  if (!key && !request.allow_without_key && !request.authority) {
+  if (!key && !request.allow_without_key) {
     return Error{ErrorKind::key_mismatch,
                  "the certificate fits no key on the card; it is for another card, or for a key "
                  "that was deleted"};
