@@ -25,7 +25,7 @@ build() {
     return 1
   }
   rm -f "build-$preset.log"
-  cmake --build --preset "$preset" -- --quiet
+  cmake --build --preset "$preset" -- --quiet -k 0
 }
 
 results=()
@@ -56,7 +56,7 @@ case $mode in
     ;;
   all)
     build release
-    run_labels release "${quick_labels[@]}" fuzz-smoke pcscd foreign
+    run_labels release "${quick_labels[@]}" fuzz-smoke pcscd foreign tidy
     build asan
     run_labels asan unit vectors sim p11 fuzz-smoke
     build tsan
