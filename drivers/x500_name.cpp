@@ -225,7 +225,9 @@ std::string attribute_text(const RawAttribute& attribute) {
   const AttributeType* type = type_by_oid(attribute.type);
   const std::string name = type == nullptr ? attribute.type : type->names[0];
   const auto value = string_value(attribute.value);
-  return name + "=" + (value ? escaped(*value) : "#" + to_hex(attribute.value.whole));
+  std::string text = name;
+  if (value) return text.append("=").append(escaped(*value));
+  return text.append("=#").append(to_hex(attribute.value.whole));
 }
 
 // ---- text to DER ------------------------------------------------------------------------------
@@ -274,7 +276,9 @@ Result<std::string> take_value(std::string_view type, std::string_view& rest) {
       value += *escape;
       kept = value.size();
     } else if (std::string_view("+\"<>;").find(c) != std::string_view::npos) {
-      return bad_name(type, std::string("write \\") + c + " for the character " + c);
+      std::string advice = "write \\";
+      advice.append(1, c).append(" for the character ").append(1, c);
+      return bad_name(type, advice);
     } else {
       value += c;
       if (c != ' ') kept = value.size();
