@@ -87,7 +87,8 @@ class Cryptoki : public ::testing::Test {
     bench.add_reader(reader_a);
     bench.insert(reader_a, card);
   }
-  ~Cryptoki() override { C_Finalize(nullptr); }
+  /// While the test's own members are still there, for cards may talk to them.
+  void TearDown() override { C_Finalize(nullptr); }
 
   void initialize() { ASSERT_TRUE(is(C_Initialize(nullptr), CKR_OK)); }
   /// Initialised, with slots known.

@@ -255,6 +255,7 @@ TEST_F(Module, AForkInTheMiddleOfACallHarmsNobody) {
   }));
   go_on.set_value();
   EXPECT_TRUE(is(signing.get(), CKR_OK));
+  card->before = nullptr;
 }
 
 TEST_F(Module, FinaliseDoesNotWaitForAHungReader) {
@@ -274,6 +275,7 @@ TEST_F(Module, FinaliseDoesNotWaitForAHungReader) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(8));
   go_on.set_value();
   signing.get();
+  card->before = nullptr;
   // What was held up logged out when it ended.
   EXPECT_NE(bench.foreign(*card, Bytes{0x00, 0x20, 0x00, 0x02}), 0x9000);
 }

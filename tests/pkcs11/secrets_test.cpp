@@ -10,8 +10,8 @@ namespace {
 
 class Secrets : public Cryptoki {
  protected:
-  ~Secrets() override {
-    C_Finalize(nullptr);
+  void TearDown() override {
+    Cryptoki::TearDown();
     p11::open_log("");
   }
   TemporaryDirectory directory;

@@ -64,6 +64,7 @@ TEST_F(Threads, TwoTokensWorkAtTheSameTime) {
   EXPECT_TRUE(is(signing.get(), CKR_OK));
   EXPECT_TRUE(first_met);
   EXPECT_TRUE(second_met);
+  card->before = second->before = nullptr;
 }
 
 TEST_F(Threads, ABusyCardHoldsUpNobodyWhoNeedsItNot) {
@@ -93,6 +94,7 @@ TEST_F(Threads, ABusyCardHoldsUpNobodyWhoNeedsItNot) {
   EXPECT_TRUE(is(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, nullptr), CKR_NO_EVENT));
   go_on.set_value();
   EXPECT_TRUE(is(signing.get(), CKR_OK));
+  card->before = nullptr;
 }
 
 TEST_F(Threads, SessionsComeAndGoFromManyThreads) {
