@@ -142,6 +142,8 @@ KeyUsage usage_from(ByteView bits, std::size_t sign, std::size_t sign_recover, s
   usage.unwrap = bit(bits, unwrap);
   usage.derive = bit(bits, flags::usage_derive);
   usage.non_repudiation = bit(bits, flags::usage_non_repudiation);
+  // A key for signatures of intent signs; some writers set that bit alone.
+  usage.sign = usage.sign || usage.non_repudiation;
   return usage;
 }
 

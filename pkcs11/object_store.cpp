@@ -125,15 +125,26 @@ std::vector<Object*> ObjectStore::with_id(const Bytes& id) {
   return found;
 }
 
+/// The other half of a key pair, if its id leaves no doubt which one that is.
+const Object* ObjectStore::other_half(const Object& object) {
+  const Object* half = nullptr;
+  for (const Object* other : with_id(object.id())) {
+    if (other == &object || !other->is_key()) continue;
+    if (half != nullptr || other->info.index() == object.info.index()) return nullptr;
+    half = other;
+  }
+  return half;
+}
+
 Status ObjectStore::load_body(Object& object) {
   if (object.is_key() ? object.public_key.has_value() : object.value.has_value()) return {};
   const auto& ref = object.ref();
   if (object.is_key()) {
     // Both halves of a pair have one public key: read it once.
-    for (const Object* other : with_id(object.id())) {
-      if (other->is_key() && other->public_key) object.public_key = other->public_key;
+    if (const Object* half = other_half(object); half != nullptr && half->public_key) {
+      object.public_key = half->public_key;
+      return {};
     }
-    if (object.public_key) return {};
     auto key = connection_.with_card([&](card::Card& card) { return card.read_public_key(ref); });
     if (!key) return key.take_error();
     object.public_key = *std::move(key);

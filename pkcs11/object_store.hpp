@@ -55,6 +55,7 @@ class ObjectStore {
   [[nodiscard]] card::ObjectClasses classes_of(const Template& wanted) const;
   Result<bool> matches(CK_OBJECT_HANDLE handle, const Template::Entry& wanted, Need need);
   Result<bool> matches(CK_OBJECT_HANDLE handle, const Template& wanted);
+  [[nodiscard]] const Object* other_half(const Object& object);
   Status load_body(Object& object);
   Status load_subject(Object& object);
   [[nodiscard]] bool visible(const Object& object) const;

@@ -6,10 +6,10 @@
 namespace kilt::p11 {
 
 CK_RV Session::decrypt_on_card(Operation& operation, ByteView cryptogram, Output& out) {
+  if (operation.unconfirmed || token_->role() != card::Role::user) return CKR_USER_NOT_LOGGED_IN;
   if (!operation.cryptogram.empty() && equal(operation.cryptogram, cryptogram)) {
     return out.put(operation.plain);
   }
-  if (operation.unconfirmed || token_->role() != card::Role::user) return CKR_USER_NOT_LOGGED_IN;
   CardInput input;
   if (const CK_RV rv = prepare_decrypt(operation.preparation, cryptogram, input); rv != CKR_OK) {
     return rv;

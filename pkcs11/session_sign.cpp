@@ -32,7 +32,7 @@ CK_RV Session::find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mecha
                         Operation& out) {
   return token_->with_objects([&](ObjectStore& objects) -> CK_RV {
     Object* object = objects.find(key);
-    if (object == nullptr) return CKR_KEY_HANDLE_INVALID;
+    if (object == nullptr || !object->is_key()) return CKR_KEY_HANDLE_INVALID;
     const auto begin = [&](const auto& info) -> CK_RV {
       if (!permits(info.usage, use)) return CKR_KEY_FUNCTION_NOT_PERMITTED;
       return check_mechanism(token_->model(), mechanism, flag_of(use), {info.type, info.bits},

@@ -62,6 +62,8 @@ CK_RV Token::login(Role role, const SecretBytes& pin) {
   if (role == Role::security_officer && sessions_ > read_write_sessions_) {
     return CKR_SESSION_READ_ONLY_EXISTS;
   }
+  // Handles of a login that was lost without C_Logout end here, as C_Logout would have ended them.
+  objects_.drop_private();
   return settled(connection_.login(role, pin));
 }
 
