@@ -45,7 +45,7 @@ class Mutex {
  private:
   Locking locking_;
   CK_VOID_PTR theirs_ = nullptr;
-  std::timed_mutex ours_;
+  std::mutex ours_;
 };
 
 using Guard = std::lock_guard<Mutex>;
