@@ -96,8 +96,9 @@ void become_daemon(int listener, int log, bool network) {
 Result<std::unique_ptr<Pcscd>> Pcscd::start(Loop& loop, const Workspace& workspace,
                                             const std::vector<ReaderEntry>& readers, bool network) {
   if (::access(program, X_OK) != 0) {
-    return Error{ErrorKind::unsupported,
-                 std::string(program) + " is missing; install the package pcscd"};
+    Error error{ErrorKind::unsupported, program};
+    error.what += " is missing; install the package pcscd";
+    return error;
   }
   auto configuration = workspace.directory("readers");
   if (!configuration) return configuration.take_error();

@@ -120,7 +120,7 @@ TEST(Registry, NamesTheAtrOfAnUnknownCard) {
 }
 
 TEST(Evidence, ReadmeSaysWhatTheDriversSay) {
-  std::ifstream in(std::string(KILT_SOURCE_DIR) + "/README.md");
+  std::ifstream in(KILT_SOURCE_DIR "/README.md");
   const std::string readme{std::istreambuf_iterator<char>(in), {}};
   EXPECT_NE(readme.find(evidence_table()), std::string::npos) << "README.md lacks this table:\n"
                                                               << evidence_table();

@@ -27,7 +27,7 @@ class Vectors : public testing::TestWithParam<const char*> {};
 
 TEST_P(Vectors, AreMet) {
   const auto file =
-      apdu::VectorFile::load(std::string(KILT_SOURCE_DIR) + "/tests/vectors/" + GetParam());
+      apdu::VectorFile::load(std::string(KILT_SOURCE_DIR "/tests/vectors/").append(GetParam()));
   ASSERT_TRUE(file.ok()) << file.error().message();
   ASSERT_FALSE(file->steps.empty());
   Nvram nvram;
