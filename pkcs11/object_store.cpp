@@ -39,6 +39,7 @@ Object* ObjectStore::find(CK_OBJECT_HANDLE handle) {
 template <class Info>
 void ObjectStore::merge(std::size_t index, const std::vector<Info>& infos) {
   std::vector<const Info*> fresh;
+  fresh.reserve(infos.size());
   for (const Info& info : infos)
     fresh.push_back(&info);
   for (auto it = objects_.begin(); it != objects_.end();) {
