@@ -96,9 +96,7 @@ void become_daemon(int listener, int log, bool network) {
 Result<std::unique_ptr<Pcscd>> Pcscd::start(Loop& loop, const Workspace& workspace,
                                             const std::vector<ReaderEntry>& readers, bool network) {
   if (::access(program, X_OK) != 0) {
-    Error error{ErrorKind::unsupported, program};
-    error.what += " is missing; install the package pcscd";
-    return error;
+    return Error{ErrorKind::unsupported, "/usr/sbin/pcscd is missing; install the package pcscd"};
   }
   auto configuration = workspace.directory("readers");
   if (!configuration) return configuration.take_error();
