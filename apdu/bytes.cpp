@@ -81,7 +81,7 @@ void append_be16(Bytes& to, std::size_t value) {
 }
 
 void wipe(std::span<std::uint8_t> memory) {
-  ::explicit_bzero(memory.data(), memory.size());
+  if (!memory.empty()) ::explicit_bzero(memory.data(), memory.size());
 }
 
 SecretBytes::SecretBytes(std::size_t capacity) : capacity_(capacity) {
