@@ -5,6 +5,7 @@
 #
 #   tests/run.sh            everything: release build, then the sanitizer builds
 #   tests/run.sh quick      the fast lane: release build, labels that need no daemon
+#   tests/run.sh tidy       clang-tidy over the product
 #   tests/run.sh install    only install the packages that building and testing need
 #
 # A label that ran no test fails the run: a check that never runs checks nothing.
@@ -56,15 +57,19 @@ case $mode in
     ;;
   all)
     build release
-    run_labels release "${quick_labels[@]}" fuzz-smoke pcscd foreign tidy
+    run_labels release "${quick_labels[@]}" fuzz-smoke pcscd foreign
     build asan
     run_labels asan unit vectors sim p11 fuzz-smoke
     # ThreadSanitizer has something to say only where there are threads: readers and the module.
     build tsan transport_test p11_parts p11_module
     run_labels tsan unit p11
     ;;
+  tidy)
+    build release
+    run_labels release tidy
+    ;;
   *)
-    echo "usage: tests/run.sh [all|quick|install]" >&2
+    echo "usage: tests/run.sh [all|quick|tidy|install]" >&2
     exit 2
     ;;
 esac
