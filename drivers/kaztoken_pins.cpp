@@ -29,6 +29,7 @@ Result<PinInfo> Pins::status(Role role) {
   PinInfo info;
   info.role = role;
   info.min_length = role == Role::user ? pin::user_min : pin::officer_min;
+  info.new_min_length = role == Role::user ? pin::new_user_min : pin::officer_min;
   info.max_length = pin::max_length;
   const auto answer = link_.send(command::verify_status(pin::reference(role)));
   if (!answer)

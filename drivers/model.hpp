@@ -129,12 +129,13 @@ struct Directory {
 struct PinInfo {
   Role role = Role::user;
   bool initialized = true;
-  std::size_t min_length = 0;
+  std::size_t min_length = 0;  ///< that a PIN on the card may have; a new one: new_min_length
   std::size_t max_length = 0;
   std::optional<int> tries_left;  ///< unknown where the card does not tell without spending one
   std::optional<int> tries_max;
   bool blocked = false;
   bool logged_in = false;  ///< the card holds this login now, whoever made it
+  std::size_t new_min_length = 0;
 };
 
 struct TokenInfo {

@@ -42,6 +42,18 @@ Result<SecretBytes> officers_pin(Context& context, Session& session, const Optio
                     fmt::format("New security officer's PIN of {}", session.name()), true);
 }
 
+/// Before anything is erased: a PIN that the card would refuse afterwards.
+Status check_new_pin(Session& session, card::Role role, const SecretBytes& pin) {
+  auto state = session.with_card([&](card::Card& card) { return card.pin_status(role); });
+  if (!state) return state.take_error();
+  const bool too_long = state->max_length != 0 && pin.size() > state->max_length;
+  if (pin.size() >= state->new_min_length && !too_long) return {};
+  return Error{ErrorKind::pin_length,
+               fmt::format("a new {} has {} to {} characters; nothing was changed on the card",
+                           role == so ? "security officer's PIN" : "user PIN",
+                           state->new_min_length, state->max_length)};
+}
+
 Status erase(Context& context, Session& session, const Options& options, const SecretBytes& pin) {
   const Progress progress(context.console, "The card is being initialised; do not remove it.");
   const auto work = [&](card::Card& card) { return card.initialise(options.label, pin); };
@@ -67,6 +79,12 @@ Report run(Context& context, const Options& options) {
   auto user_pin = obtain_pin(options.new_pin, context.console,
                              fmt::format("New user PIN of {}", session.name()), true);
   if (!user_pin) return user_pin.take_error();
+  if (!session.token().initialized) {
+    if (auto fits = check_new_pin(session, so, *so_pin); !fits) return fits.take_error();
+  }
+  if (auto fits = check_new_pin(session, card::Role::user, *user_pin); !fits) {
+    return fits.take_error();
+  }
 
   if (auto erased = erase(context, session, options, *so_pin); !erased) return erased.take_error();
   auto set = session.logged_in(so, *so_pin, context.spend_last_try,
