@@ -5,6 +5,7 @@ A Sim is one `kilt-sim run` whose COMMAND prints its environment and waits: so e
 starts with that environment sees the cards, and closing the pipe ends everything that was started."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -99,6 +100,16 @@ class ForeignTest(unittest.TestCase):
 
     def openssl(self, *words, **options):
         return run("openssl", *words, **options)
+
+
+def rsa_key(path, bits=2048):
+    """An RSA key whose CRT parts all have their full length. Storing some other keys ends in OpenSC's "Invalid
+    arguments"; a part that begins with a zero byte is the likely cause."""
+    while True:
+        run("openssl", "genrsa", "-traditional", "-out", path, bits)
+        parts = re.findall(r"INTEGER\s+:([0-9A-F]+)", run("openssl", "asn1parse", "-in", path).stdout)
+        if len(parts) == 9 and all(len(part) == bits // 8 for part in parts[4:]):
+            return path
 
 
 def opensc_conf(directory, *lines):

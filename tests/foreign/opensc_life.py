@@ -5,7 +5,7 @@ whether the simulated chip is one [facts kaztoken §10.2]."""
 import os
 import re
 
-from harness import ATR_RUTOKEN_ECP, OPENSC_MODULE, SO_PIN, USER_PIN, ForeignTest, Sim, main, opensc_conf
+from harness import ATR_RUTOKEN_ECP, OPENSC_MODULE, SO_PIN, USER_PIN, ForeignTest, Sim, main, opensc_conf, rsa_key
 import openssl_checks
 
 NEW_PIN = "newpin99"
@@ -18,8 +18,7 @@ class Life:
     def __init__(self, test, sim):
         self.test, self.sim = test, sim
         self.path, self.write, self.read = test.path, test.write, test.read
-        self.key_pem = self.path("import.pem")
-        test.openssl("genrsa", "-out", self.key_pem, "2048")
+        self.key_pem = rsa_key(self.path("import.pem"))
         self.document = self.write("document", b"a binding document\n" * 20)
 
     def init(self, *words, **options):
