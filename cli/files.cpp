@@ -15,6 +15,7 @@
 #include <functional>
 
 #include "cli/interrupt.hpp"
+#include "cli/md_type.hpp"
 
 namespace kilt::cli {
 namespace {
@@ -67,22 +68,6 @@ Status write_all(int fd, ByteView content, const std::string& path) {
 bool is_special(const std::string& path) {
   struct stat info {};
   return stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
-}
-
-mbedtls_md_type_t md_type(card::Digest digest) {
-  switch (digest) {
-    case card::Digest::sha1:
-      return MBEDTLS_MD_SHA1;
-    case card::Digest::sha224:
-      return MBEDTLS_MD_SHA224;
-    case card::Digest::sha256:
-      return MBEDTLS_MD_SHA256;
-    case card::Digest::sha384:
-      return MBEDTLS_MD_SHA384;
-    case card::Digest::sha512:
-      return MBEDTLS_MD_SHA512;
-  }
-  return MBEDTLS_MD_NONE;
 }
 
 class Hash {

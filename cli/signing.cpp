@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "cli/md_type.hpp"
 #include "drivers/certificate.hpp"
 
 namespace kilt::cli {
@@ -19,22 +20,6 @@ struct FreePk {
     delete context;
   }
 };
-
-mbedtls_md_type_t md_type(card::Digest digest) {
-  switch (digest) {
-    case card::Digest::sha1:
-      return MBEDTLS_MD_SHA1;
-    case card::Digest::sha224:
-      return MBEDTLS_MD_SHA224;
-    case card::Digest::sha256:
-      return MBEDTLS_MD_SHA256;
-    case card::Digest::sha384:
-      return MBEDTLS_MD_SHA384;
-    case card::Digest::sha512:
-      return MBEDTLS_MD_SHA512;
-  }
-  return MBEDTLS_MD_NONE;
-}
 
 Result<Bytes> pss_block(const card::KeyInfo& key, const Mechanism& mechanism, ByteView digest) {
   Bytes salt(digest.size());
