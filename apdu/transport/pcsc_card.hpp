@@ -53,6 +53,7 @@ class PcscCard : public Transport {
   [[nodiscard]] Limits read_limits() const;
   Error failure(LONG code, const char* doing);
   Error gone();
+  Error service_gone(const char* doing);
   [[nodiscard]] bool same_card_is_in() const;
   [[nodiscard]] bool card_leaves_soon() const;
   Status reconnect_after_reset();
@@ -178,6 +179,12 @@ inline Error PcscCard::gone() {
   return {ErrorKind::removed, "the card or its reader was taken out"};
 }
 
+/// The card may be in still, but this connection is as dead as if it were not.
+inline Error PcscCard::service_gone(const char* doing) {
+  static_cast<void>(gone());
+  return {ErrorKind::no_service, std::string(doing) + ": pcscd stopped in the middle"};
+}
+
 inline bool PcscCard::same_card_is_in() const {
   const auto now = service_->reader(state_.name);
   return now && now->present && now->insertions == state_.insertions && now->atr == state_.atr;
@@ -217,7 +224,8 @@ inline Error PcscCard::failure(LONG code, const char* doing) {
     default:
       break;
   }
-  if (service_lost(code) || card_leaves_soon()) return gone();
+  if (service_lost(code)) return service_gone(doing);
+  if (card_leaves_soon()) return gone();
   return {ErrorKind::transport, std::string(doing) + ": " + pcsc_text(code)};
 }
 
@@ -235,6 +243,8 @@ inline Result<Bytes> PcscCard::transmit(ByteView command) {
   const LONG code = SCardTransmit(card_, &pci, command.data(), static_cast<DWORD>(command.size()),
                                   nullptr, answer_.data(), &size);
   if (code != SCARD_S_SUCCESS) return failure(code, "exchanging an APDU");
+  // Quirk: vpcd answers with success and no byte when its card is pulled in the middle.
+  if (size == 0 && card_leaves_soon()) return gone();
   if (size < 2 || size > answer_.size())
     return Error{ErrorKind::protocol, "the card's answer has " + std::to_string(size) + " bytes"};
   Bytes answer(answer_.begin(), answer_.begin() + static_cast<std::ptrdiff_t>(size));

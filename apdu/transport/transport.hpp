@@ -31,8 +31,9 @@ enum class Leave { as_it_is, reset };
 /// Readers. A reset by another program does not kill it: it shows as a new epoch.
 ///
 /// Not thread-safe: one thread at a time, by the caller's lock (a token's).
-/// Errors: removed (also when the service died), busy, transport, timeout, cancelled; protocol for
-/// an answer without status word or beyond the limits; bad_argument for a command beyond them.
+/// Errors: removed, no_service (once, by the call that finds the service dead; then removed), busy,
+/// transport, timeout, cancelled; protocol for an answer without status word or beyond the limits;
+/// bad_argument for a command beyond them.
 class Transport {
  public:
   Transport() = default;

@@ -23,6 +23,9 @@ class Rig {
   /// The daemon or simulator behind the reader dies, and comes back.
   virtual void stop_service() = 0;
   virtual void start_service() = 0;
+  /// The error of the exchange in which it died: where the daemon and the card are two things, the
+  /// daemon is blamed.
+  virtual std::string service_died() { return "removed"; }
   /// How often the stack must have looked at the card to have noticed for certain what happened.
   virtual int looks_to_notice() { return 0; }
 };
