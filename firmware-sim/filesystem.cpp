@@ -7,13 +7,8 @@
 namespace kilt::sim {
 namespace {
 
-constexpr const char* cell_prefix = "file:";
 // assumed: what a file costs beside its body.
 constexpr std::size_t head_memory = 32;
-
-std::string cell_of(const FilePath& path) {
-  return cell_prefix + path.text();
-}
 
 // A cell: type u8, loaded u8, size u16, property (length u8 + bytes), security likewise, body.
 Bytes encode_head(const File& file) {
@@ -95,21 +90,36 @@ std::vector<File> FileSystem::children(const FilePath& df) const {
   for (const auto& name : nvram_.cells_with_prefix(prefix)) {
     if (name.size() != prefix.size() + FilePath::digits) continue;
     FilePath path;
-    path.hex_ = name.substr(std::char_traits<char>::length(cell_prefix));
+    path.hex_ = name.substr(cells_.size());
     files.push_back(decode_head(path, *nvram_.read(name)));
   }
   return files;
 }
 
+bool FileSystem::has_parent(const FilePath& path) const {
+  if (path.is_mf()) return true;
+  const auto parent = find(path.parent());
+  return parent && parent->is_df();
+}
+
 apdu::StatusWord FileSystem::create(const File& file) {
-  if (!file.path.is_mf()) {
-    const auto parent = find(file.path.parent());
-    if (!parent || !parent->is_df()) return apdu::sw::file_not_found;
-  }
+  if (!has_parent(file.path)) return apdu::sw::file_not_found;
   if (find(file.path)) return apdu::sw::file_exists;
   if (body_size(file) + head_memory > free_memory()) return apdu::sw::not_enough_memory;
   Bytes cell = encode_head(file);
   cell.resize(cell.size() + body_size(file));
+  nvram_.write(cell_of(file.path), cell);
+  return apdu::sw::ok;
+}
+
+apdu::StatusWord FileSystem::store(File file, ByteView body) {
+  if (!has_parent(file.path)) return apdu::sw::file_not_found;
+  const auto old = find(file.path);
+  const std::size_t given_back = old ? body_size(*old) + head_memory : 0;
+  if (body.size() + head_memory > free_memory() + given_back) return apdu::sw::not_enough_memory;
+  file.size = static_cast<std::uint16_t>(body.size());
+  Bytes cell = encode_head(file);
+  append(cell, body);
   nvram_.write(cell_of(file.path), cell);
   return apdu::sw::ok;
 }
@@ -145,7 +155,7 @@ void FileSystem::remove(const FilePath& path) {
 
 std::size_t FileSystem::free_memory() const {
   std::size_t used = 0;
-  for (const auto& name : nvram_.cells_with_prefix(cell_prefix)) {
+  for (const auto& name : nvram_.cells_with_prefix(cells_)) {
     used += head_memory + body_size(decode_head({}, *nvram_.read(name)));
   }
   return used < memory_ ? memory_ - used : 0;

@@ -57,14 +57,19 @@ struct File {
 
 class FileSystem {
  public:
-  /// `memory`: what bodies and heads may take together, in bytes.
-  FileSystem(Nvram& nvram, std::size_t memory) : nvram_(nvram), memory_(memory) {}
+  /// `memory`: what bodies and heads may take together, in bytes. `cells` begins the names of its
+  /// NVRAM cells: two applets of one card have two trees.
+  FileSystem(Nvram& nvram, std::size_t memory, std::string cells = "file:")
+      : nvram_(nvram), memory_(memory), cells_(std::move(cells)) {}
 
   [[nodiscard]] std::optional<File> find(const FilePath& path) const;
   /// In the order of their identifiers.
   [[nodiscard]] std::vector<File> children(const FilePath& df) const;
   /// 6A89 exists, 6A84 no memory, 6A82 no such parent DF.
   apdu::StatusWord create(const File& file);
+  /// A whole file, new or in place of the old one, in one write; `file.size` is that of `body`.
+  /// 6A84 no memory, 6A82 no such parent DF.
+  apdu::StatusWord store(File file, ByteView body);
   /// A body of zeros until something was written. Empty for a DF.
   [[nodiscard]] ByteView body(const FilePath& path) const;
   /// Within the body of a file that exists.
@@ -76,8 +81,12 @@ class FileSystem {
   [[nodiscard]] std::size_t free_memory() const;
 
  private:
+  [[nodiscard]] std::string cell_of(const FilePath& path) const { return cells_ + path.text(); }
+  [[nodiscard]] bool has_parent(const FilePath& path) const;
+
   Nvram& nvram_;
   std::size_t memory_;
+  std::string cells_;
 };
 
 }  // namespace kilt::sim

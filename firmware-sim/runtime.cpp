@@ -89,7 +89,7 @@ Reply CardRuntime::run(const Command& command) {
 }
 
 Bytes CardRuntime::answer_t1(ByteView wire) {
-  const auto apdu = parse_short(wire);
+  const auto apdu = commands_->extended_length ? CommandApdu::parse(wire) : parse_short(wire);
   if (!apdu) return encoded(sw::wrong_length);
   const Command command = typed(*apdu);
   Reply reply = run(command);

@@ -55,6 +55,8 @@ class CommandSet {
   virtual void forget() = 0;
   /// Whether T=0 is spoken: there a command whose answer cannot be seen may be refused.
   bool over_t0 = false;
+  /// Whether the card understands APDUs of extended length (over T=1; 6700 otherwise).
+  bool extended_length = false;
 };
 
 class CardRuntime : public Chip {

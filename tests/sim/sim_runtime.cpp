@@ -64,6 +64,18 @@ TEST(RuntimeT1, RefusesExtendedAndBrokenLengthsBeforeTheCard) {
   EXPECT_EQ(rig.echo->executed, 0);
 }
 
+TEST(RuntimeT1, TakesExtendedLengthsWhereTheCardKnowsThem) {
+  Rig rig(Protocol::t1);
+  rig.echo->extended_length = true;
+  EXPECT_EQ(rig.send("00 10 00 00 00 00 01 AA"), "9000");
+  EXPECT_EQ(rig.echo->last.data, Bytes{0xAA});
+  EXPECT_EQ(rig.send("00 20 02 00 00 00 00"), "77779000");
+  EXPECT_EQ(rig.echo->last.ne, 65536u);
+  EXPECT_EQ(rig.send("00 10 00 00 00 01 00"), "9000");
+  EXPECT_EQ(rig.send("00 10 00 00 00 00 02 AA"), "6700");
+  EXPECT_EQ(rig.send("00 20 02 00 01 AA 02"), "77779000");
+}
+
 TEST(RuntimeT1, GivesNoDataThatWasNotAskedFor) {
   Rig rig(Protocol::t1);
   EXPECT_EQ(rig.send("00 20 02 00"), "9000");
