@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/model.hpp"
 
+#include <algorithm>
 #include <bit>
 
 namespace kilt::card {
@@ -28,6 +29,13 @@ std::size_t PublicKey::bits() const {
   if (start == modulus.size()) return 0;
   return (modulus.size() - start - 1) * 8 +
          static_cast<std::size_t>(std::bit_width(modulus[start]));
+}
+
+bool Capability::has_size(std::size_t bits) const {
+  if (!sizes.empty()) return std::find(sizes.begin(), sizes.end(), bits) != sizes.end();
+  if (bits < min_bits || bits > max_bits) return false;
+  if (bits_step == 0) return bits == min_bits || bits == max_bits;
+  return (bits - min_bits) % bits_step == 0;
 }
 
 }  // namespace kilt::card

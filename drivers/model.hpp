@@ -165,6 +165,16 @@ struct Capability {
   bool import = false;
   std::vector<Scheme> sign;
   std::vector<Scheme> decrypt;
+  /// Where the sizes make no row of equal steps: exactly these, and bits_step says nothing.
+  std::vector<std::size_t> sizes{};
+  /// Whether keys of this size are made or taken.
+  [[nodiscard]] bool has_size(std::size_t bits) const;
+};
+
+/// One of several applications (applets) of a device.
+struct Application {
+  const char* name = "";  ///< for people: "JaCarta GOST (Cryptotoken)"
+  bool usable = false;    ///< kilt opens it as a token of its own; others are only reported
 };
 
 struct CardModel {

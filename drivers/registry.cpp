@@ -47,24 +47,67 @@ std::string evidence_table() {
   return table;
 }
 
+namespace {
+
+std::string names_of(const std::vector<Application>& applications) {
+  std::string names;
+  for (const auto& application : applications)
+    names += (names.empty() ? "" : ", ") + std::string(application.name);
+  return names;
+}
+
+Error no_such_application(const std::string& device, std::size_t index) {
+  return {ErrorKind::not_found, device + " has no token number " + std::to_string(index + 1)};
+}
+
+/// The index-th usable application, as an index into all of them.
+Result<std::size_t> usable(const std::vector<Application>& applications, std::size_t index,
+                           const std::string& device) {
+  std::size_t seen = 0;
+  for (std::size_t i = 0; i < applications.size(); ++i) {
+    if (applications[i].usable && seen++ == index) return i;
+  }
+  if (seen > 0) return no_such_application(device, index);
+  return Error{ErrorKind::unsupported,
+               device + " holds " + names_of(applications) + ", which kilt does not support"};
+}
+
+/// The card as this driver sees it; unknown_card when it is not the driver's. The link is taken
+/// only when nothing can fail any more: the transaction ends on its transport.
+Result<std::unique_ptr<Card>> open_with(const Driver& driver, std::unique_ptr<Link>& link,
+                                        const std::string& device, std::size_t index) {
+  auto transaction = apdu::Transaction::begin(link->transport());
+  if (!transaction) return transaction.take_error();
+  if (driver.applications) {
+    auto all = driver.applications(*link);
+    if (!all) return all.take_error();
+    auto which = usable(*all, index, device);
+    if (!which) return which.take_error();
+    if (auto status = driver.select_application(*link, *all, *which); !status)
+      return status.take_error();
+    return driver.make_application(std::move(link), std::move(*all), *which);
+  }
+  if (driver.probe) {
+    if (auto status = driver.probe(*link); !status) return status.take_error();
+  }
+  if (index > 0) return no_such_application(device, index);
+  return driver.make(std::move(link));
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Card>> identify(std::unique_ptr<apdu::Transport> transport,
-                                       apdu::Recorder* recorder) {
+                                       apdu::Recorder* recorder, std::size_t index) {
   const Bytes atr = copy_of(transport->atr());
   const auto found = candidates(atr);
   if (found.empty()) return unknown(atr);
   auto link = std::make_unique<Link>(std::move(transport), recorder);
   for (const auto* driver : found) {
     const auto patterns = driver->atrs();
-    link->set_card_name(matching(patterns, atr)->device);
-    if (driver->probe) {
-      auto transaction = apdu::Transaction::begin(link->transport());
-      if (!transaction) return transaction.take_error();
-      if (auto status = driver->probe(*link); !status) {
-        if (status.error().kind == ErrorKind::unknown_card) continue;
-        return status.take_error();
-      }
-    }
-    return driver->make(std::move(link));
+    const std::string device = matching(patterns, atr)->device;
+    link->set_card_name(device);
+    auto card = open_with(*driver, link, device, index);
+    if (card || card.error().kind != ErrorKind::unknown_card) return card;
   }
   return unknown(atr);
 }

@@ -32,6 +32,20 @@ struct Driver {
   std::unique_ptr<Card> (*make)(std::unique_ptr<Link> link);
   /// One example of every kind of command the driver sends: the table of evidence is made of them.
   std::vector<Command> (*commands)();
+
+  // For devices that hold several applications, each usable one a token of its own; null for cards
+  // that are one token. Then `probe` and `make` are not called.
+
+  /// Looks which applications are there (reading only). unknown_card when it is not ours, after two
+  /// APDUs at most; more only where the first SELECT succeeded. At least one when it succeeds.
+  Result<std::vector<Application>> (*applications)(Link& link) = nullptr;
+  /// Selects `applications[which]`, which is usable.
+  Status (*select_application)(Link& link, const std::vector<Application>& applications,
+                               std::size_t which) = nullptr;
+  /// The token of the application just selected.
+  std::unique_ptr<Card> (*make_application)(std::unique_ptr<Link> link,
+                                            std::vector<Application> applications,
+                                            std::size_t which) = nullptr;
 };
 
 /// The table of evidence in README.md, in Markdown.
@@ -40,9 +54,13 @@ struct Driver {
 [[nodiscard]] std::span<const Driver* const> drivers();
 /// Drivers whose ATR pattern takes this ATR, in match order.
 [[nodiscard]] std::vector<const Driver*> candidates(ByteView atr);
-/// The card behind a transport. unknown_card (with the ATR in the text) after at most two APDUs.
-/// Holds a transaction of its own while it probes.
+/// The card behind a transport. unknown_card (with the ATR in the text) after at most two APDUs;
+/// unsupported when the device is known but holds no application that we can use (the text names
+/// those it has). Holds a transaction of its own while it probes.
+///
+/// `index`: which of the usable applications of a device, as Card::applications() lists them;
+/// not_found where there are fewer. Each needs a transport of its own.
 Result<std::unique_ptr<Card>> identify(std::unique_ptr<apdu::Transport> transport,
-                                       apdu::Recorder* recorder);
+                                       apdu::Recorder* recorder, std::size_t index = 0);
 
 }  // namespace kilt::card

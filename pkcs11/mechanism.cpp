@@ -266,11 +266,7 @@ CK_RV check_generation(const card::CardModel& model, const CK_MECHANISM* mechani
 
 CK_RV check_key_size(const card::CardModel& model, KeyType type, std::size_t bits) {
   for (const card::Capability& each : model.capabilities) {
-    if (each.type != type || bits < each.min_bits || bits > each.max_bits) continue;
-    if (each.bits_step == 0 ? bits == each.min_bits || bits == each.max_bits
-                            : (bits - each.min_bits) % each.bits_step == 0) {
-      return CKR_OK;
-    }
+    if (each.type == type && each.has_size(bits)) return CKR_OK;
   }
   return CKR_KEY_SIZE_RANGE;
 }

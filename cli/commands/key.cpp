@@ -37,9 +37,8 @@ Result<card::GenerateRequest> request_from(const Options& options, const card::C
     request.id = *std::move(id);
   }
   for (const card::Capability& can : model.capabilities) {
-    if (can.type != card::KeyType::rsa || !can.generate) continue;
-    const bool step_fits = can.bits_step == 0 || (options.bits - can.min_bits) % can.bits_step == 0;
-    if (options.bits >= can.min_bits && options.bits <= can.max_bits && step_fits) return request;
+    if (can.type == card::KeyType::rsa && can.generate && can.has_size(options.bits))
+      return request;
   }
   return Error{ErrorKind::unsupported,
                fmt::format("the token does not generate RSA keys of {} bits", options.bits)};

@@ -119,6 +119,16 @@ TEST(Registry, NamesTheAtrOfAnUnknownCard) {
   EXPECT_THAT(made.error().message(), HasSubstr("3B0102"));
 }
 
+TEST(Registry, ACardThatIsOneTokenHasNoSecond) {
+  const Bytes kaztoken = from_hex("3B 88 01 4B 41 5A 54 4F 4B 45 4E 82").value();
+  const auto first = identify(std::make_unique<Reader>(true, kaztoken), nullptr, 0);
+  ASSERT_TRUE(first.ok());
+  EXPECT_TRUE((*first)->applications().empty());
+  const auto second = identify(std::make_unique<Reader>(true, kaztoken), nullptr, 1);
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().kind, ErrorKind::not_found);
+}
+
 TEST(Evidence, ReadmeSaysWhatTheDriversSay) {
   std::ifstream in(KILT_SOURCE_DIR "/README.md");
   const std::string readme{std::istreambuf_iterator<char>(in), {}};
@@ -147,6 +157,22 @@ TEST(Model, BitsOfAModulus) {
   key.modulus = Bytes(4);
   EXPECT_EQ(key.bits(), 0u);
   EXPECT_EQ((PublicKey{KeyType::gost_256, {}, {}, Bytes(64), {}}.bits()), 256u);
+}
+
+TEST(Model, SizesThatACardOffers) {
+  Capability steps;
+  steps.min_bits = 1024;
+  steps.max_bits = 2048;
+  steps.bits_step = 256;
+  EXPECT_TRUE(steps.has_size(1024) && steps.has_size(1280) && steps.has_size(2048));
+  EXPECT_FALSE(steps.has_size(1100) || steps.has_size(768) || steps.has_size(2304));
+  steps.bits_step = 0;
+  EXPECT_TRUE(steps.has_size(1024) && steps.has_size(2048));
+  EXPECT_FALSE(steps.has_size(1536));
+  steps.max_bits = 4096;
+  steps.sizes = {1024, 2048, 4096};
+  EXPECT_TRUE(steps.has_size(1024) && steps.has_size(2048) && steps.has_size(4096));
+  EXPECT_FALSE(steps.has_size(3072) || steps.has_size(0));
 }
 
 }  // namespace
