@@ -47,8 +47,36 @@ void become_root_inside() {
   write_proc("/proc/self/gid_map", "0 " + gid + " 1");
 }
 
+bool mounts_below_root_are_private() {
+  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
+/// Moves this process's root up to that of its mount namespace: from a working directory that lies
+/// outside the root, ".." leads up to there [chroot(2)].
+bool climb_out_of_chroot() {
+  if (::chdir("/") != 0 || ::chroot("/run") != 0) return false;
+  for (struct stat here{}, above{}; ::stat(".", &here) == 0 && ::stat("..", &above) == 0;) {
+    if (here.st_dev == above.st_dev && here.st_ino == above.st_ino) return ::chroot(".") == 0;
+    if (::chdir("..") != 0) return false;
+  }
+  return false;
+}
+
+/// What is mounted here from now on is seen by nobody else. In a chroot "/" is no mount point and
+/// cannot be told so; then the namespace's own root is, and the chroot entered again.
+void keep_mounts_private() {
+  if (mounts_below_root_are_private()) return;
+  if (errno != EINVAL) give_up("mount /");
+  const UniqueFd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd work(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!climb_out_of_chroot() || !mounts_below_root_are_private()) give_up("mount / from a chroot");
+  if (::fchdir(root.get()) != 0 || ::chroot(".") != 0 || ::fchdir(work.get()) != 0) {
+    give_up("returning to the chroot");
+  }
+}
+
 void cover_run_directory() {
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) give_up("mount /");
+  keep_mounts_private();
   struct stat found {};
   if (::stat(run_directory, &found) != 0 && ::mkdir(run_directory, 0755) != 0) {
     if (::mount("tmpfs", "/run", "tmpfs", 0, "mode=755") != 0) give_up("mount /run");
