@@ -70,7 +70,7 @@ class Card {
   [[nodiscard]] virtual Link& link() = 0;
   /// All applications of the device that this card is one of, usable ones in the order in which
   /// identify() counts them. Empty where device and token are one.
-  [[nodiscard]] virtual std::vector<Application> applications() const { return {}; }
+  [[nodiscard]] virtual std::vector<Application> applications() { return link().applications(); }
 
   /// The card lost its volatile state (a new epoch): forget selection, login and environment.
   virtual void forget_state() = 0;
@@ -114,8 +114,8 @@ class Card {
   virtual Result<KeyInfo> import_private_key(const ImportRequest& request, RsaPrivateKey key) = 0;
   virtual Result<PublicKeyInfo> store_public_key(const ImportRequest& request,
                                                  const PublicKey& key) = 0;
-  /// exists, and nothing written: this very certificate is on the card already, under the id that it
-  /// would get and under the label that the request names, if it names one.
+  /// exists, and nothing written: this very certificate is on the card already, under the id that
+  /// it would get and under the label that the request names, if it names one.
   virtual Result<CertificateInfo> install_certificate(const CertificateRequest& request,
                                                       ByteView der) = 0;
   virtual Result<DataInfo> store_data(const DataRequest& request, ByteView value) = 0;

@@ -5,6 +5,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "apdu/channel.hpp"
 #include "drivers/model.hpp"
@@ -37,6 +39,9 @@ class Link {
 
   void set_permissions(Permissions permissions) { permissions_ = permissions; }
   void set_card_name(std::string name) { card_name_ = std::move(name); }
+  /// What identify() found on a device with several applications.
+  void set_applications(std::vector<Application> all) { applications_ = std::move(all); }
+  [[nodiscard]] const std::vector<Application>& applications() const { return applications_; }
   [[nodiscard]] apdu::Transport& transport() { return *transport_; }
   [[nodiscard]] apdu::Channel& channel() { return channel_; }
 
@@ -45,6 +50,7 @@ class Link {
   apdu::Channel channel_;
   Permissions permissions_;
   std::string card_name_ = "card";
+  std::vector<Application> applications_;
 };
 
 }  // namespace kilt::card

@@ -85,7 +85,9 @@ Result<std::unique_ptr<Card>> open_with(const Driver& driver, std::unique_ptr<Li
     if (!which) return which.take_error();
     if (auto status = driver.select_application(*link, *all, *which); !status)
       return status.take_error();
-    return driver.make_application(std::move(link), std::move(*all), *which);
+    const Application chosen = (*all)[*which];
+    link->set_applications(std::move(*all));
+    return driver.make_application(std::move(link), chosen);
   }
   if (driver.probe) {
     if (auto status = driver.probe(*link); !status) return status.take_error();

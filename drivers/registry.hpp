@@ -39,13 +39,12 @@ struct Driver {
   /// Looks which applications are there (reading only). unknown_card when it is not ours, after two
   /// APDUs at most; more only where the first SELECT succeeded. At least one when it succeeds.
   Result<std::vector<Application>> (*applications)(Link& link) = nullptr;
-  /// Selects `applications[which]`, which is usable.
-  Status (*select_application)(Link& link, const std::vector<Application>& applications,
+  /// Selects one of those just found, a usable one.
+  Status (*select_application)(Link& link, const std::vector<Application>& all,
                                std::size_t which) = nullptr;
   /// The token of the application just selected.
   std::unique_ptr<Card> (*make_application)(std::unique_ptr<Link> link,
-                                            std::vector<Application> applications,
-                                            std::size_t which) = nullptr;
+                                            const Application& which) = nullptr;
 };
 
 /// The table of evidence in README.md, in Markdown.
