@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware-sim/runtime.hpp"
 
+#include <algorithm>
+
 namespace kilt::sim {
 namespace {
 
@@ -22,13 +24,14 @@ Bytes encoded(Bytes data, StatusWord status) {
   return data;
 }
 
-/// 6Cxx and 61xx carry a length in their second byte; 256 is written 00.
-Bytes status_with_length(std::uint8_t sw1, std::size_t length) {
-  return {sw1, static_cast<std::uint8_t>(length)};
-}
-
 /// Longest answer of one short APDU [7816-4 §5.3].
 constexpr std::size_t longest_answer = CommandApdu::le_max_short;
+
+/// 6Cxx and 61xx carry a length in their second byte; 256 is written 00, and so is what is more
+/// [facts jacarta B5].
+Bytes status_with_length(std::uint8_t sw1, std::size_t length) {
+  return {sw1, static_cast<std::uint8_t>(std::min(length, longest_answer))};
+}
 
 /// A command that all short encodings can carry: Lc up to 255 [facts kaztoken §2, §7.1].
 Result<CommandApdu> parse_short(ByteView wire) {

@@ -9,7 +9,7 @@ namespace kilt::sim {
 namespace {
 
 /// INS 10: no answer. INS 20: P1 bytes of answer. INS 30: the same, repeatable. INS 40: memory
-/// fails. INS 50: how many bytes were asked for.
+/// fails. INS 50: P1 bytes more than 256.
 class Echo : public CommandSet {
  public:
   Reply execute(const Command& command) override {
@@ -17,7 +17,8 @@ class Echo : public CommandSet {
     ++executed;
     if (command.ins == 0x40) throw NvramFailure{};
     if (command.ins == 0x10) return apdu::sw::ok;
-    Reply reply(Bytes(command.p1 == 0 ? 256 : command.p1, 0x77));
+    const std::size_t beyond = command.ins == 0x50 ? 256 : 0;
+    Reply reply(Bytes(command.p1 == 0 ? 256 : beyond + command.p1, 0x77));
     reply.repeatable = command.ins == 0x30;
     return reply;
   }
@@ -109,6 +110,18 @@ TEST(RuntimeT0, FetchesInPieces) {
   EXPECT_EQ(rig.send("00 C0 00 00 06"), "6C05");
   EXPECT_EQ(rig.send("00 C0 00 00 02"), "77776103");
   EXPECT_EQ(rig.send("00 C0 00 00 00"), "7777779000");
+}
+
+TEST(RuntimeT0, MoreThan256IsAnnouncedAs00ThenTheRest) {
+  Rig rig(Protocol::t0);
+  EXPECT_EQ(rig.send("00 50 0F 00 01 AA"), "6100");
+  const std::string first = rig.send("00 C0 00 00 00");
+  EXPECT_EQ(first.size(), 2u * 258);
+  EXPECT_TRUE(first.ends_with("610F"));
+  EXPECT_EQ(rig.length("00 C0 00 00 0F"), 17u);
+  EXPECT_EQ(rig.send("00 50 0F 00 01 AA"), "6100");
+  EXPECT_EQ(rig.length("00 C0 00 00 10"), 18u);
+  EXPECT_EQ(rig.length("00 C0 00 00 FF"), 257u);
 }
 
 TEST(RuntimeT0, P3ZeroIsNoDataForCommandsWithoutAnswer) {
