@@ -8,6 +8,7 @@ namespace {
 
 // [P11 3.1 §4.6.2] CK_CERTIFICATE_CATEGORY_AUTHORITY.
 constexpr CK_ULONG category_authority = 2;
+constexpr CK_ULONG category_other_entity = 3;
 
 /// A big integer as attributes hold it may have leading zeros; ours do not.
 Bytes integer(ByteView value) {
@@ -104,7 +105,7 @@ CK_RV read_private_key(const Template& from, const card::CardModel& model, Draft
   info.usage.sign_recover = reader.flag(CKA_SIGN_RECOVER, info.usage.sign);
   info.usage.decrypt = reader.flag(CKA_DECRYPT, true);
   info.usage.unwrap = reader.flag(CKA_UNWRAP, false);
-  info.usage.derive = reader.flag(CKA_DERIVE, false);
+  reader.must_be(CKA_DERIVE, false);
   // The cards take the five parts of the Chinese remainder form; the exponent follows from them.
   reader.require({CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT});
   reader.accept({CKA_PRIVATE_EXPONENT, CKA_UNWRAP_TEMPLATE});
@@ -163,6 +164,7 @@ CK_RV read_certificate(const Template& from, Draft& out) {
     if (!certificate) return CKR_ATTRIBUTE_VALUE_INVALID;
     compare(reader, *certificate);
     info.authority = category ? *category == category_authority : certificate->authority;
+    out.without_key = info.authority || category == category_other_entity;
     out.object.value = copy_of(der);
     out.object.certificate = *std::move(certificate);
   }

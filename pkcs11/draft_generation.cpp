@@ -31,7 +31,7 @@ void read_private(TemplateReader& reader, card::GenerateRequest& out) {
   out.usage.sign_recover = reader.flag(CKA_SIGN_RECOVER, out.usage.sign);
   out.usage.decrypt = reader.flag(CKA_DECRYPT, true);
   out.usage.unwrap = reader.flag(CKA_UNWRAP, false);
-  out.usage.derive = reader.flag(CKA_DERIVE, false);
+  reader.must_be(CKA_DERIVE, false);
   reader.must_be(CKA_PRIVATE, true);
   reader.must_be(CKA_SENSITIVE, true);
   reader.must_be(CKA_EXTRACTABLE, false);

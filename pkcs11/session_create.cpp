@@ -9,9 +9,8 @@ namespace {
 
 using card::Card;
 
-/// A certificate may be kept without a key (a CA's, or one whose key is elsewhere, as NSS and Java
-/// store chains). But with the CKA_ID of a key on this card it must be that key's: clients pair the
-/// two by CKA_ID and would send the wrong one along with a signature.
+/// With the CKA_ID of a key on this card a certificate must be that key's: clients pair the two by
+/// CKA_ID and would send the wrong one along with a signature.
 CK_RV check_pairing(ObjectStore& objects, const Object& certificate) {
   const auto& info = std::get<card::CertificateInfo>(certificate.info);
   if (info.id.empty()) return CKR_OK;
@@ -46,7 +45,8 @@ CK_RV put_on_card(ObjectStore& objects, Draft& draft) {
   auto& connection = objects.connection();
   if (const auto* info = std::get_if<card::CertificateInfo>(&object.info)) {
     if (const CK_RV rv = check_pairing(objects, object); rv != CKR_OK) return rv;
-    const card::CertificateRequest request{info->id, info->label, info->authority, true};
+    const card::CertificateRequest request{info->id, info->label, info->authority,
+                                           draft.without_key};
     return take(connection.with_card(
                     [&](Card& card) { return card.install_certificate(request, *object.value); }),
                 object);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Objects made from templates: complete ones, contradictory ones, copies, generation.
+#include <fstream>
+#include <iterator>
+
 #include "tests/pkcs11/create_helpers.hpp"
 
 namespace kilt::test {
@@ -81,10 +84,39 @@ TEST_F(Create, ACertificateOfAnotherKeyDoesNotTakeItsId) {
       is(create(session, certificate_template(certificate_of(session, two.public_key), "\x01")),
          CKR_TEMPLATE_INCONSISTENT));
   EXPECT_EQ(find(session, Attributes().number(CKA_CLASS, CKO_CERTIFICATE)).size(), 0U);
-  // One that fits no key here is kept under an id of its own, as chains are.
-  EXPECT_TRUE(is(C_DestroyObject(session, two.private_key), CKR_OK));
+  // Its own key's may have another id.
   const Bytes der = certificate_of(session, one.public_key, "Elsewhere");
   EXPECT_TRUE(is(create(session, certificate_template(der, "\x03")), CKR_OK));
+}
+
+TEST_F(Create, ACertificateWithoutItsKeyHasToBeAskedFor) {
+  const auto session = user_session();
+  const auto pair = generate(session, "\x02");
+  const Bytes der = certificate_of(session, pair.public_key);
+  EXPECT_TRUE(is(C_DestroyObject(session, pair.private_key), CKR_OK));
+  EXPECT_TRUE(is(C_DestroyObject(session, pair.public_key), CKR_OK));
+  auto from = certificate_template(der, "\x03");
+  EXPECT_TRUE(is(create(session, from), CKR_TEMPLATE_INCONSISTENT));
+  constexpr CK_ULONG token_user = 1, other_entity = 3;
+  auto with = from;
+  EXPECT_TRUE(is(create(session, with.number(CKA_CERTIFICATE_CATEGORY, token_user)),
+                 CKR_TEMPLATE_INCONSISTENT));
+  with = from;
+  EXPECT_TRUE(is(create(session, with.number(CKA_CERTIFICATE_CATEGORY, other_entity)), CKR_OK));
+  std::ifstream file(KILT_SOURCE_DIR "/tests/vectors/certs/prod_root_gost2004_2015.der",
+                     std::ios::binary);
+  const Bytes root(std::istreambuf_iterator<char>(file), {});
+  EXPECT_TRUE(is(create(session, certificate_template(root, "\x04")), CKR_OK))
+      << "a CA says itself what it is";
+}
+
+TEST_F(Create, RsaKeysDeriveNothing) {
+  const auto session = user_session();
+  auto half = Attributes().number(CKA_MODULUS_BITS, 1024);
+  EXPECT_TRUE(is(generate_with(session, half, Attributes().flag(CKA_DERIVE, true)),
+                 CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_TRUE(
+      is(generate_with(session, half.flag(CKA_DERIVE, true), {}), CKR_TEMPLATE_INCONSISTENT));
 }
 
 TEST_F(Create, ContradictionsAreTold) {
