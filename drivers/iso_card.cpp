@@ -228,6 +228,18 @@ Result<Bytes> IsoFiles::read(std::size_t size) {
   return content;
 }
 
+Result<bool> IsoFiles::holds(std::size_t offset, ByteView expected) {
+  if (is_known_ && control_.size < offset + expected.size()) return false;
+  while (!expected.empty()) {
+    auto piece = read_piece(offset, std::min<std::size_t>(256, expected.size()));
+    if (!piece) return piece.take_error();
+    if (piece->empty() || !equal(*piece, expected.first(piece->size()))) return false;
+    offset += piece->size();
+    expected = expected.subspan(piece->size());
+  }
+  return true;
+}
+
 Result<Bytes> IsoFiles::read_file(const FilePath& path) {
   auto selected = select(path);
   if (!selected) return selected.take_error();

@@ -55,6 +55,9 @@ class IsoFiles {
 
   /// [7816-4 §11.3.3] The first `size` bytes of the selected file, fewer if the card has no more.
   Result<Bytes> read(std::size_t size);
+  /// Whether the selected file has these bytes at `offset`. Reads no further than the piece that
+  /// differs.
+  Result<bool> holds(std::size_t offset, ByteView expected);
   /// Selects and reads a whole transparent file. protocol when it claims to be over 32 KiB.
   Result<Bytes> read_file(const FilePath& path);
 

@@ -211,10 +211,10 @@ Result<std::vector<KaztokenCard::ListedPublicKey>> KaztokenCard::public_keys() {
   return listed;
 }
 
-Result<std::vector<KaztokenCard::Listed<pkcs15::CertificateEntry>>> KaztokenCard::certificates() {
+Result<std::vector<KaztokenCard::ListedCertificate>> KaztokenCard::certificates() {
   auto entries = application_.entries(Kind::certificates);
   if (!entries) return entries.take_error();
-  return parse_entries<Listed<pkcs15::CertificateEntry>>(*entries, pkcs15::parse_certificate);
+  return parse_entries<ListedCertificate>(*entries, pkcs15::parse_certificate);
 }
 
 Result<std::vector<KaztokenCard::Listed<pkcs15::DataEntry>>> KaztokenCard::data_objects() {

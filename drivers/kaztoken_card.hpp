@@ -68,12 +68,13 @@ class KaztokenCard final : public Card {
   };
   using ListedKey = Listed<pkcs15::PrivateKey>;
   using ListedPublicKey = Listed<pkcs15::PublicKeyEntry>;
+  using ListedCertificate = Listed<pkcs15::CertificateEntry>;
 
   // -- kaztoken_card.cpp: looking
   void begin() { files_.begin(); }
   Result<std::vector<ListedKey>> private_keys();
   Result<std::vector<ListedPublicKey>> public_keys();
-  Result<std::vector<Listed<pkcs15::CertificateEntry>>> certificates();
+  Result<std::vector<ListedCertificate>> certificates();
   Result<std::vector<Listed<pkcs15::DataEntry>>> data_objects();
   static const ListedPublicKey* public_half(const std::vector<ListedPublicKey>& all,
                                             std::uint32_t token, const Bytes& id, std::size_t bits);
@@ -97,6 +98,9 @@ class KaztokenCard final : public Card {
   void undo(const std::vector<FilePath>& files);
   Result<bool> has_value(const ListedPublicKey& candidate, const PublicKey& key);
   Result<std::optional<ListedKey>> key_of(const PublicKey& key, const Bytes& hint);
+  Result<const ListedCertificate*> find_same(const std::vector<ListedCertificate>& all,
+                                             const Bytes& id, const std::string& label,
+                                             ByteView der);
   void add_subject(const ListedKey& key, const Bytes& subject);
 
   // -- kaztoken_objects.cpp: changing

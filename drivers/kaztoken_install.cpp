@@ -48,19 +48,39 @@ Result<std::optional<KaztokenCard::ListedKey>> KaztokenCard::key_of(const Public
 Result<bool> KaztokenCard::has_value(const ListedPublicKey& candidate, const PublicKey& key) {
   if (const auto known = public_values_.find(candidate.path); known != public_values_.end())
     return known->second == key;
-  // One READ tells: the first 256 bytes hold the whole modulus, or all but the last few of its
-  // bytes, and no two moduli share that much.
-  const Bytes expected = rsa_public_key(key);
   auto selected = files_.select(candidate.path);
   if (!selected) return selected.take_error().within("reading a public key");
-  if (selected->size < expected.size()) return false;
-  auto begun = files_.read(std::min<std::size_t>(256, expected.size()));
-  if (!begun) return begun.take_error().within("reading a public key");
-  if (begun->empty() ||
-      !equal(*begun, ByteView(expected).first(std::min(begun->size(), expected.size()))))
-    return false;
+  // One READ tells: of the whole value where it is that short, otherwise of the whole modulus,
+  // for there is no second key with it.
+  const Bytes value = rsa_public_key(key);
+  const bool is_short = value.size() <= 256;
+  const auto modulus =
+      std::search(value.begin(), value.end(), key.modulus.begin(), key.modulus.end());
+  auto same = is_short
+                  ? files_.holds(0, value)
+                  : files_.holds(static_cast<std::size_t>(modulus - value.begin()), key.modulus);
+  if (!same) return same.take_error().within("reading a public key");
+  if (!*same) return false;
   public_values_[candidate.path] = key;
   return true;
+}
+
+/// The listed certificate with this id and value, and with this label unless that is empty: a
+/// second one like it could not be told apart.
+Result<const KaztokenCard::ListedCertificate*> KaztokenCard::find_same(
+    const std::vector<ListedCertificate>& all, const Bytes& id, const std::string& label,
+    ByteView der) {
+  for (const auto& listed : all) {
+    if (listed.entry.id != id) continue;
+    if (!label.empty() && listed.entry.common.label != label) continue;
+    auto selected = files_.select(listed.path);
+    if (!selected && selected.error().kind == ErrorKind::not_found) continue;  // half deleted
+    if (!selected) return selected.take_error();
+    auto same = files_.holds(0, der);
+    if (!same) return same.take_error();
+    if (*same) return &listed;
+  }
+  return static_cast<const ListedCertificate*>(nullptr);
 }
 
 void KaztokenCard::add_subject(const ListedKey& key, const Bytes& subject) {
@@ -99,6 +119,12 @@ Result<CertificateInfo> KaztokenCard::install_certificate(const CertificateReque
 
   auto all = certificates();
   if (!all) return all.take_error();
+  auto twin = find_same(*all, entry.id, request.label, der);
+  if (!twin) return twin.take_error().within("comparing with the certificates on the card");
+  if (*twin) {
+    return Error{ErrorKind::exists, "the certificate is on the card already, with the label \"" +
+                                        (*twin)->entry.common.label + "\""};
+  }
   auto file = application_.create_value(file::certificate, used_ids(*all), der.size(),
                                         rights::users_file());
   if (!file) return file.take_error().within("installing a certificate");

@@ -70,13 +70,33 @@ TEST_F(KaztokenCost, SecondKeyPair) {
   EXPECT_EQ(spent(), 2u);
 }
 
+TEST_F(KaztokenCost, RenewedCertificate) {
+  login();
+  spent();
+  const Bytes der = certificate_for(pair.public_key, "Somebody", certificate_size - 1);
+  const auto installed = card->install_certificate({}, der);
+  ASSERT_TRUE(installed.ok()) << why(installed);
+  EXPECT_LE(spent(), 16 + data_blocks);
+}
+
 TEST_F(KaztokenCost, SecondCertificate) {
+  login();
+  card::CertificateRequest request;
+  request.id = {'F'};
+  spent();
+  const Bytes der = certificate_for(pair.public_key, "Somebody again", certificate_size);
+  const auto installed = card->install_certificate(request, der);
+  ASSERT_TRUE(installed.ok()) << why(installed);
+  EXPECT_LE(spent(), 16 + data_blocks);
+}
+
+TEST_F(KaztokenCost, SecondCertificateThatMayBeTheFirst) {
   login();
   spent();
   const Bytes der = certificate_for(pair.public_key, "Somebody again", certificate_size);
   const auto installed = card->install_certificate({}, der);
   ASSERT_TRUE(installed.ok()) << why(installed);
-  EXPECT_LE(spent(), 16 + data_blocks);
+  EXPECT_LE(spent(), 18 + data_blocks);  // two to see that it is another, two for the new subject
 }
 
 TEST_F(KaztokenCost, CertificateForOneOfTwoKeysNamedByItsId) {

@@ -195,6 +195,44 @@ TEST_F(KaztokenSold, CertificateThatFitsNoKeyIsRefused) {
   EXPECT_EQ(installed->id, card::default_key_id(stranger));
 }
 
+TEST_F(KaztokenSold, ACertificateThatIsThereIsNotInstalledTwice) {
+  login();
+  const auto pair = generate("1", 1024, "AUTH");
+  const Bytes der = certificate_for(pair.public_key, "Somebody", 700);
+  ASSERT_TRUE(card->install_certificate({}, der).ok());
+  reinsert();
+  login();
+  const auto writes = bench.nvram.writes();
+  const auto again = card->install_certificate({}, der);
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.error().kind, ErrorKind::exists) << why(again);
+  EXPECT_NE(again.error().message().find("AUTH"), std::string::npos) << why(again);
+  card::CertificateRequest request;
+  request.label = "AUTH";
+  EXPECT_EQ(card->install_certificate(request, der).error().kind, ErrorKind::exists);
+  request.id = {'1'};
+  EXPECT_EQ(card->install_certificate(request, der).error().kind, ErrorKind::exists);
+  EXPECT_EQ(bench.nvram.writes(), writes);
+  EXPECT_EQ(list().certificates.size(), 1u);
+  // What can be told from it is another object: a renewed one, and one that was given a name.
+  ASSERT_TRUE(
+      card->install_certificate({}, certificate_for(pair.public_key, "Somebody", 701)).ok());
+  request.label = "a copy";
+  ASSERT_TRUE(card->install_certificate(request, der).ok());
+  EXPECT_EQ(list().certificates.size(), 3u);
+  EXPECT_EQ(card->install_certificate({}, der).error().kind, ErrorKind::exists);
+}
+
+TEST_F(KaztokenSold, AModulusIsComparedToItsLastByte) {
+  login();
+  auto stranger = generate("1", 2048).public_key;
+  stranger.modulus.back() ^= 2;
+  reinsert();
+  login();
+  EXPECT_EQ(card->install_certificate({}, certificate_for(stranger, "Somebody else")).error().kind,
+            ErrorKind::key_mismatch);
+}
+
 TEST_F(KaztokenSold, WritesNeedTheUsersLogin) {
   EXPECT_EQ(card->generate(key_request("1")).error().kind, ErrorKind::not_logged_in);
   EXPECT_EQ(card->store_data({"d", "a"}, Bytes(3)).error().kind, ErrorKind::not_logged_in);
