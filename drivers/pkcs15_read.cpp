@@ -70,6 +70,12 @@ Result<Bytes> read_path(BerReader& reader) {
   return copy_of(*path);
 }
 
+Result<Bytes> read_path_and_skip(BerReader& reader) {
+  auto path = read_path(reader);
+  reader.skip_rest();
+  return path;
+}
+
 /// Skips the sub-class attributes [0] and opens the type attributes [1].
 Result<BerReader> enter_type_attributes(BerReader& entry) {
   while (!entry.done() && entry.peek() != tags::type_attributes) {
@@ -158,6 +164,41 @@ Result<Opened> open(ByteView entry) {
   auto object = outer.next();
   if (!object) return object.take_error();
   return Opened{object->tag, BerReader(object->value, 1)};
+}
+
+/// What is no key: common attributes, class attributes, and type attributes [1], all opened
+/// [7816-15 §8.1]. Class attributes are to be read or skipped first.
+struct Frame {
+  Common common;
+  BerReader class_attributes, rest;
+};
+
+Result<Frame> open_frame(ByteView entry, const char* other_kind) {
+  auto opened = open(entry);
+  if (!opened) return opened.take_error();
+  if (opened->tag != tags::sequence) return Error{ErrorKind::unsupported, other_kind};
+  auto common = read_common(opened->reader);
+  if (!common) return common.take_error();
+  auto attributes = opened->reader.enter(tags::sequence);
+  if (!attributes) return attributes.take_error();
+  return Frame{*std::move(common), *std::move(attributes), std::move(opened->reader)};
+}
+
+/// Hands each class attribute to `take`, then reads the path of the value from the type attributes:
+/// { path } where the value is all there is, { { path }, ... } where it is the first of several.
+template <class Take>
+Result<Bytes> read_file_object(Frame& frame, bool nested, Take take) {
+  while (!frame.class_attributes.done()) {
+    auto field = frame.class_attributes.next();
+    if (!field) return field.take_error();
+    take(*field);
+  }
+  auto type_attributes = enter_type_attributes(frame.rest);
+  if (!type_attributes) return type_attributes.take_error();
+  if (!nested) return read_path_and_skip(*type_attributes);
+  auto value = type_attributes->enter(tags::sequence);
+  if (!value) return value.take_error();
+  return read_path_and_skip(*value);
 }
 
 }  // namespace
@@ -291,78 +332,43 @@ Result<PublicKeyEntry> parse_public_key(ByteView entry) {
 }
 
 Result<CertificateEntry> parse_certificate(ByteView entry) {
-  auto opened = open(entry);
-  if (!opened) return opened.take_error();
-  if (opened->tag != tags::sequence) {
-    return Error{ErrorKind::unsupported, "PKCS #15: a certificate that is not X.509"};
-  }
-  auto common = read_common(opened->reader);
-  if (!common) return common.take_error();
+  auto frame = open_frame(entry, "PKCS #15: a certificate that is not X.509");
+  if (!frame) return frame.take_error();
   CertificateEntry certificate;
-  certificate.common = std::move(*common);
-  auto attributes = opened->reader.enter(tags::sequence);
-  if (!attributes) return attributes.take_error();
-  while (!attributes->done()) {
-    auto field = attributes->next();
-    if (!field) return field.take_error();
-    if (field->tag == tags::octet_string) certificate.id = copy_of(field->value);
-    if (field->tag == tags::boolean) certificate.authority = boolean(field->value);
-    if (field->tag == tags::implicit_trust) certificate.trusted = boolean(field->value);
-  }
-  auto type_attributes = enter_type_attributes(opened->reader);
-  if (!type_attributes) return type_attributes.take_error();
-  auto value = type_attributes->enter(tags::sequence);
-  if (!value) return value.take_error();
-  auto path = read_path(*value);
-  value->skip_rest();
+  auto path = read_file_object(*frame, true, [&](const Tlv& field) {
+    if (field.tag == tags::octet_string) certificate.id = copy_of(field.value);
+    if (field.tag == tags::boolean) certificate.authority = boolean(field.value);
+    if (field.tag == tags::implicit_trust) certificate.trusted = boolean(field.value);
+  });
   if (!path) return path.take_error();
-  certificate.path = std::move(*path);
+  certificate.common = std::move(frame->common);
+  certificate.path = *std::move(path);
   return certificate;
 }
 
 Result<DataEntry> parse_data(ByteView entry) {
-  auto opened = open(entry);
-  if (!opened) return opened.take_error();
-  if (opened->tag != tags::sequence) {
-    return Error{ErrorKind::unsupported, "PKCS #15: a data object of a kind not known here"};
-  }
-  auto common = read_common(opened->reader);
-  if (!common) return common.take_error();
+  auto frame = open_frame(entry, "PKCS #15: a data object of a kind not known here");
+  if (!frame) return frame.take_error();
   DataEntry data;
-  data.common = std::move(*common);
-  auto attributes = opened->reader.enter(tags::sequence);
-  if (!attributes) return attributes.take_error();
-  while (!attributes->done()) {
-    auto field = attributes->next();
-    if (!field) return field.take_error();
-    if (field->tag == tags::utf8_string) data.application = as_text(field->value);
-    if (field->tag == tags::object_identifier) data.object_id = copy_of(field->whole);
-  }
-  auto type_attributes = enter_type_attributes(opened->reader);
-  if (!type_attributes) return type_attributes.take_error();
-  auto path = read_path(*type_attributes);
-  type_attributes->skip_rest();
+  auto path = read_file_object(*frame, false, [&](const Tlv& field) {
+    if (field.tag == tags::utf8_string) data.application = as_text(field.value);
+    if (field.tag == tags::object_identifier) data.object_id = copy_of(field.whole);
+  });
   if (!path) return path.take_error();
-  data.path = std::move(*path);
+  data.common = std::move(frame->common);
+  data.path = *std::move(path);
   return data;
 }
 
 Result<PinEntry> parse_pin(ByteView entry) {
-  auto opened = open(entry);
-  if (!opened) return opened.take_error();
-  if (opened->tag != tags::sequence) {
-    return Error{ErrorKind::unsupported, "PKCS #15: an authentication object that is no PIN"};
-  }
-  auto common = read_common(opened->reader);
-  if (!common) return common.take_error();
+  auto frame = open_frame(entry, "PKCS #15: an authentication object that is no PIN");
+  if (!frame) return frame.take_error();
   PinEntry pin;
-  pin.common = std::move(*common);
-  auto attributes = opened->reader.enter(tags::sequence);
-  if (!attributes) return attributes.take_error();
-  if (auto id = attributes->optional(tags::octet_string); id && *id)
+  pin.common = std::move(frame->common);
+  if (auto id = frame->class_attributes.optional(tags::octet_string); id && *id)
     pin.auth_id = copy_of((*id)->value);
-  attributes->skip_rest();
-  auto type_attributes = enter_type_attributes(opened->reader);
+  frame->class_attributes.skip_rest();
+  auto type_attributes = enter_type_attributes(frame->rest);
   if (!type_attributes) return type_attributes.take_error();
   auto value = type_attributes->enter(tags::sequence);
   if (!value) return value.take_error();
