@@ -7,9 +7,6 @@
 namespace kilt::sim {
 namespace {
 
-// assumed: what a file costs beside its body.
-constexpr std::size_t head_memory = 32;
-
 // A cell: type u8, loaded u8, size u16, property (length u8 + bytes), security likewise, body.
 Bytes encode_head(const File& file) {
   Bytes cell{static_cast<std::uint8_t>(file.type), static_cast<std::uint8_t>(file.loaded)};

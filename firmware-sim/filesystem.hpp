@@ -57,6 +57,9 @@ struct File {
 
 class FileSystem {
  public:
+  /// What a file costs beside its body, bytes. assumed.
+  static constexpr std::size_t head_memory = 32;
+
   /// `memory`: what bodies and heads may take together, in bytes. `cells` begins the names of its
   /// NVRAM cells: two applets of one card have two trees.
   FileSystem(Nvram& nvram, std::size_t memory, std::string cells = "file:")
