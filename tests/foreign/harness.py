@@ -103,8 +103,8 @@ class ForeignTest(unittest.TestCase):
 
 
 def rsa_key(path, bits=2048):
-    """An RSA key whose CRT parts all have their full length. Storing some other keys ends in OpenSC's "Invalid
-    arguments"; a part that begins with a zero byte is the likely cause."""
+    """An RSA key whose CRT parts all have their full length. With a shorter part OpenSC 0.23 ends in "Invalid arguments"
+    by itself: a trace shows the two CREATE FILE and no key command after them."""
     while True:
         run("openssl", "genrsa", "-traditional", "-out", path, bits)
         parts = re.findall(r"INTEGER\s+:([0-9A-F]+)", run("openssl", "asn1parse", "-in", path).stdout)
