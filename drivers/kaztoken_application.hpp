@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "drivers/kaztoken.hpp"
+#include "drivers/pkcs15_update.hpp"
 
 namespace kilt::card::kaztoken {
 
@@ -69,14 +70,7 @@ class Application {
   std::map<pkcs15::Kind, Directory> directories_;
 };
 
-/// One step of a change in place.
-struct Write {
-  std::size_t offset = 0;
-  Bytes data;
-};
-/// How to change a directory file of `size` bytes, in order; only the last write is seen by a
-/// reader. Nothing when that cannot be done in place.
-[[nodiscard]] std::optional<std::vector<Write>> plan_in_place(ByteView now, ByteView wanted,
-                                                              std::size_t size);
+using pkcs15::plan_in_place;
+using pkcs15::Write;
 
 }  // namespace kilt::card::kaztoken
