@@ -15,7 +15,7 @@ CommandChain::Step CommandChain::take(const Command& command) {
     p2_ = command.p2;
   }
   total_ += command.data.size();
-  if (total_ > max_total) {
+  if (total_ > limit_) {
     drop();
     return Step::too_long;
   }

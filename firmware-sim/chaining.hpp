@@ -19,6 +19,7 @@ class CommandChain {
   };
   /// What all blocks together may hold.
   static constexpr std::size_t max_total = 2048;
+  explicit CommandChain(std::size_t limit = max_total) : limit_(limit) {}
 
   /// Takes a command of a kind that may be chained.
   Step take(const Command& command);
@@ -31,6 +32,7 @@ class CommandChain {
  private:
   bool open_ = false;
   std::uint8_t ins_ = 0, p1_ = 0, p2_ = 0;
+  std::size_t limit_;
   std::size_t total_ = 0;
   std::vector<Bytes> blocks_;
 };

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apdu/bytes.hpp"
@@ -45,6 +46,7 @@ struct ChipOptions {
   std::string serial;      ///< empty: the profile's own; hex digits, as printed on the device
   std::uint64_t seed = 0;  ///< of keys and random numbers; 0 = from the system
   bool blank = false;      ///< never initialised, instead of as its owner gets it
+  std::string factory;     ///< another way of delivery that the profile knows; empty: the usual one
   std::size_t memory = 0;  ///< bytes of file memory; 0: the profile's own
 };
 
@@ -59,15 +61,18 @@ struct Profile {
   /// Personalises `nvram` if it is empty, then runs on it. Null for an NVRAM that check_state()
   /// refuses as another profile's.
   std::unique_ptr<Chip> (*make)(Nvram& nvram, const ChipOptions& options);
+  /// Ways of delivery beside the usual one, for ChipOptions::factory.
+  std::span<const std::string_view> factories = {};
 };
 
 /// All profiles, in the order of kilt_card() in CMake.
 [[nodiscard]] std::span<const Profile* const> profiles();
 [[nodiscard]] const Profile* find_profile(std::string_view name);
 
-/// Whether Profile::make may be called: an NVRAM that already holds a card must hold one of this
-/// profile and, where `options` name a serial, of that serial (bad_argument otherwise). Of the
-/// other options only the seed, the memory and a given ATR matter to a card that exists already.
+/// Whether Profile::make may be called: the profile knows the way of delivery, and an NVRAM that
+/// already holds a card must hold one of this profile and, where `options` name a serial, of that
+/// serial (bad_argument otherwise). Of the other options only the seed, the memory and a given ATR
+/// matter to a card that exists already.
 [[nodiscard]] Status check_state(const Nvram& nvram, const Profile& profile,
                                  const ChipOptions& options);
 

@@ -51,6 +51,8 @@ class RsaKey {
   [[nodiscard]] Bytes modulus() const;
   [[nodiscard]] Bytes public_exponent() const;  ///< without leading zeros
   [[nodiscard]] RsaPrimes primes() const;
+  /// Whether `d`, below the modulus, undoes the public exponent.
+  [[nodiscard]] bool has_private_exponent(ByteView d) const;
   /// input^d mod n, no padding looked at. `input` has size() bytes; bad_argument when it is not
   /// below the modulus.
   [[nodiscard]] Result<Bytes> private_operation(ByteView input, Random& random) const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firmware-sim/identity.hpp"
 
+#include <algorithm>
 #include <cctype>
 
 #include "firmware-sim/chip.hpp"
@@ -68,7 +69,23 @@ std::uint32_t count_start(Nvram& nvram) {
   return starts;
 }
 
+namespace {
+
+Status check_factory(const Profile& profile, const ChipOptions& options) {
+  if (options.factory.empty()) return {};
+  if (options.blank) {
+    return Error{ErrorKind::bad_argument, "a blank card has no factory PINs: give one of both"};
+  }
+  const auto& known = profile.factories;
+  if (std::find(known.begin(), known.end(), options.factory) != known.end()) return {};
+  return Error{ErrorKind::bad_argument, std::string("the card ") + profile.name +
+                                            " is not delivered the way of " + options.factory};
+}
+
+}  // namespace
+
 Status check_state(const Nvram& nvram, const Profile& profile, const ChipOptions& options) {
+  if (auto delivery = check_factory(profile, options); !delivery) return delivery;
   constexpr std::size_t longest_serial = 16;
   constexpr std::size_t longest_atr = 33;  // [7816-3 §8.2]
   if (options.serial.size() > longest_serial ||

@@ -73,6 +73,10 @@ void define_run(CLI::App& app, RunText& text) {
                  "gets it and is forgotten at the end")
       ->type_name("FILE");
   app.add_flag("--blank", options.blank, "a card that was never initialised");
+  app.add_option("--factory", options.factory,
+                 "a card with the PINs that another party delivers it with; aladdin: JaCarta's own "
+                 "maker")
+      ->type_name("aladdin");
   app.add_option("--atr", text.atr, "answer to reset in place of the card's own")->type_name("HEX");
   app.add_option("--serial", options.serials, "serial number of the card, hex digits")
       ->allow_extra_args(false)

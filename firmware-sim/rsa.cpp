@@ -122,6 +122,21 @@ RsaPrimes RsaKey::primes() const {
   return {p.bytes(half), q.bytes(half), qp.bytes(half), dp.bytes(half), dq.bytes(half)};
 }
 
+// d is right when it is dp modulo p - 1 and dq modulo q - 1; modulo which multiple of both it was
+// computed is the key maker's choice.
+bool RsaKey::has_private_exponent(ByteView d) const {
+  Mpi n, p, q, dp, dq, qp, rest;
+  const Mpi given(d);
+  mbedtls_rsa_export(&state_->rsa, n.get(), p.get(), q.get(), nullptr, nullptr);
+  mbedtls_rsa_export_crt(&state_->rsa, dp.get(), dq.get(), qp.get());
+  const auto is_rest = [&](Mpi& prime, const Mpi& expected) {
+    return mbedtls_mpi_sub_int(prime.get(), prime.get(), 1) == 0 &&
+           mbedtls_mpi_mod_mpi(rest.get(), given.get(), prime.get()) == 0 &&
+           mbedtls_mpi_cmp_mpi(rest.get(), expected.get()) == 0;
+  };
+  return mbedtls_mpi_cmp_mpi(given.get(), n.get()) < 0 && is_rest(p, dp) && is_rest(q, dq);
+}
+
 Result<Bytes> RsaKey::private_operation(ByteView input, Random& random) const {
   if (input.size() != size()) return Error{ErrorKind::bad_argument, "input of another length"};
   Bytes output(size());

@@ -99,7 +99,7 @@ Bytes CardRuntime::answer_t1(ByteView wire) {
   if (reply.data.empty()) return encoded(reply.status);
   // Nobody fetches what a case 1 or 3 command was not asked for.
   if (!command.ne) return encoded(reply.status);
-  if (reply.data.size() > *command.ne) {
+  if (reply.data.size() > *command.ne && !reply.beyond_ne) {
     if (reply.repeatable) return status_with_length(0x6C, reply.data.size());
     reply.data.resize(*command.ne);
   }

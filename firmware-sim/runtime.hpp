@@ -40,6 +40,8 @@ struct Reply {
   /// When the host asked for fewer bytes: true = 6Cxx and nothing else happened; so it may only
   /// be set by commands that change nothing.
   bool repeatable = false;
+  /// T=1: sent whole even where it is longer than the host asked for.
+  bool beyond_ne = false;
 
   Reply() = default;
   Reply(apdu::StatusWord only) : status(only) {}    // NOLINT(google-explicit-constructor)

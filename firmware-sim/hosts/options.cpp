@@ -85,6 +85,7 @@ Result<std::vector<CardSpec>> card_specs(const RunOptions& options, const std::s
     spec.state = options.state.empty() ? spec.fresh_state : numbered(options.state, i);
     spec.options.atr = options.atr;
     spec.options.blank = options.blank;
+    spec.options.factory = options.factory;
     spec.options.seed = options.seed == 0 ? 0 : options.seed + i;
     if (i < options.serials.size()) {
       spec.options.serial = options.serials[i];

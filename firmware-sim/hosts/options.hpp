@@ -27,6 +27,7 @@ struct RunOptions {
   Via via{};
   std::string state{};
   bool blank = false;
+  std::string factory{};
   Bytes atr{};
   std::vector<std::string> serials{};
   std::uint64_t seed = 0;

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// A JaCarta is a Java card: several applets on one chip, one of them selected. SELECT by AID
+// changes the applet and drops what the former one kept in RAM [facts jacarta A1, A8].
+#pragma once
+
+#include "firmware-sim/runtime.hpp"
+
+namespace kilt::sim::jacarta {
+
+class Applet {
+ public:
+  virtual ~Applet() = default;
+  /// The answer to SELECT of the AID; forget() came before it.
+  virtual Reply selected() = 0;
+  virtual Reply execute(const Command& command) = 0;
+  /// What is in RAM is lost: another applet was selected, reset, power-off.
+  virtual void forget() = 0;
+};
+
+struct Installed {
+  Bytes aid;
+  std::unique_ptr<Applet> applet;
+};
+
+class Device : public CommandSet {
+ public:
+  explicit Device(std::vector<Installed> applets) : applets_(std::move(applets)) {}
+
+  Reply execute(const Command& command) override;
+  void forget() override;
+
+ private:
+  Reply select(const Command& command, Installed& installed);
+  Installed* find(ByteView aid);
+
+  std::vector<Installed> applets_;
+  Applet* selected_ = nullptr;
+};
+
+/// JaCarta GOST, "Cryptotoken": can be selected and does nothing, because no public source tells
+/// its commands [facts jacarta A14]. A driver can say that it is there.
+class Cryptotoken : public Applet {
+ public:
+  static ByteView aid();
+  Reply selected() override { return apdu::sw::ok; }
+  Reply execute(const Command& command) override;
+  void forget() override {}
+};
+
+}  // namespace kilt::sim::jacarta
