@@ -81,9 +81,10 @@ Result<ResponseApdu> Channel::send_plain(const CommandApdu& command) {
   const std::size_t size = command.body().size();
 
   // Over T=0 there is no extended length without ENVELOPE [7816-3 §12.2.2].
-  const bool extended_passes = limits.extended && prefer_extended_ &&
-                               transport_.protocol() == Protocol::t1 &&
-                               command.encoded_size() <= limits.max_command;
+  const bool reader_passes =
+      limits.silent || (limits.extended && command.encoded_size() <= limits.max_command);
+  const bool extended_passes =
+      reader_passes && prefer_extended_ && transport_.protocol() == Protocol::t1;
   if (command.needs_extended() && extended_passes) return complete(command);
 
   if (chained_by_caller(command) && size > block_max) {

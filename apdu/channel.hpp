@@ -28,8 +28,8 @@ class Channel {
       : transport_(transport), recorder_(recorder) {}
 
   /// Sends one command and returns the whole answer.
-  /// - A body over 255 bytes goes as an extended APDU if the reader says it can and
-  ///   `prefer_extended`, otherwise by command chaining [7816-4 §5.3.3].
+  /// - A body over 255 bytes goes as an extended APDU if the reader says it can, or says nothing of
+  ///   its limit, and `prefer_extended`; otherwise by command chaining [7816-4 §5.3.3].
   /// - 61xx is followed by GET RESPONSE until it ends [7816-4 §5.3.4]; 6Cxx repeats once.
   /// - Over T=0 case 1 goes with P3=00 and case 4 without Le [7816-3 §12.2].
   /// The total answer is bounded (64 KiB, 512 exchanges): a card that never ends is a protocol
@@ -38,7 +38,7 @@ class Channel {
 
   /// The secure channel from here on; null ends it. A channel that broke stays closed.
   void set_secure_messaging(SecureMessaging* sm) { sm_ = sm; }
-  /// Card knows extended APDUs (the reader must say so as well). Default false.
+  /// Card knows extended APDUs (the reader must say so as well, or be silent). Default false.
   void set_prefer_extended(bool yes) { prefer_extended_ = yes; }
   [[nodiscard]] Transport& transport() { return transport_; }
 

@@ -47,6 +47,7 @@ CommandApdu CommandApdu::clone() const {
     copy.data(data_);
   }
   copy.ne_ = ne_;
+  copy.answer_is_secret_ = answer_is_secret_;
   return copy;
 }
 

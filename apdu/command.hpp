@@ -28,6 +28,11 @@ class CommandApdu {
   CommandApdu& secret(SecretBytes body);
   /// Ne: how many bytes are wanted, 1..65536. 256 is written as Le 00, 65536 as 0000.
   CommandApdu& expect(std::size_t ne);
+  /// The answer is a secret (a deciphered text): masked in every trace.
+  CommandApdu& hide_answer() {
+    answer_is_secret_ = true;
+    return *this;
+  }
   CommandApdu& set_cla(std::uint8_t cla) {
     cla_ = cla;
     return *this;
@@ -40,6 +45,7 @@ class CommandApdu {
   [[nodiscard]] std::uint8_t p2() const { return p2_; }
   [[nodiscard]] ByteView body() const { return is_secret_ ? secret_.view() : ByteView(data_); }
   [[nodiscard]] bool is_secret() const { return is_secret_; }
+  [[nodiscard]] bool answer_is_secret() const { return answer_is_secret_; }
   [[nodiscard]] std::optional<std::size_t> ne() const { return ne_; }
 
   /// Short whenever body and Ne allow it.
@@ -57,6 +63,7 @@ class CommandApdu {
  private:
   std::uint8_t cla_, ins_, p1_, p2_;
   bool is_secret_ = false;
+  bool answer_is_secret_ = false;
   Bytes data_;
   SecretBytes secret_;
   std::optional<std::size_t> ne_;

@@ -117,7 +117,8 @@ void Recorder::comment(std::string_view text) {
 
 bool Recorder::has_secret_answer(const CommandApdu& command) {
   // PSO: DECIPHER, with the plain value as its answer [7816-8 §11.12].
-  return command.ins() == ins::perform_security_operation && command.p1() == 0x80;
+  return command.answer_is_secret() ||
+         (command.ins() == ins::perform_security_operation && command.p1() == 0x80);
 }
 
 void Recorder::exchange(const CommandApdu& command, ByteView answer, bool of_secret) {

@@ -79,7 +79,8 @@ struct VectorFile {
 /// Writes exchanges as they happen. Secrets are masked by construction: the recorder is handed the
 /// command value, and for a secret body it writes {pin} without looking at it. Bodies of VERIFY,
 /// CHANGE REFERENCE DATA (which also loads keys) and RESET RETRY COUNTER are masked even when
-/// nobody marked them, whatever their class byte; what PSO: DECIPHER answers is masked as {any:N}.
+/// nobody marked them, whatever their class byte; what PSO: DECIPHER answers, and what a command
+/// marked so answers, is masked as {any:N}.
 /// Commands stand as they went over the wire, over T=0 in its forms.
 /// Thread-safe; each exchange is written whole and flushed.
 class Recorder {

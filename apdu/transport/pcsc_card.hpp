@@ -14,6 +14,9 @@
 
 namespace kilt::apdu {
 
+/// Case 4 with a body of 65535 bytes, and an answer of 65536 [7816-4 §5.3.2].
+inline constexpr std::size_t longest_extended = 4 + 3 + 65535 + 2;
+
 /// Shared connection in a context of its own, so that a long command here holds up nobody else.
 class PcscCard : public Transport {
  public:
@@ -140,12 +143,14 @@ inline Limits PcscCard::read_limits() const {
     return {};
   };
   if (active_ != SCARD_PROTOCOL_T1) return {};
+  Limits silent;
+  silent.silent = true;
   const ByteView control = find(ask(CM_IOCTL_GET_FEATURE_REQUEST), FEATURE_GET_TLV_PROPERTIES);
-  if (control.size() != 4) return {};
+  if (control.size() != 4) return silent;
   const DWORD code = static_cast<DWORD>(control[0]) << 24 | static_cast<DWORD>(control[1]) << 16 |
                      static_cast<DWORD>(control[2]) << 8 | control[3];  // big-endian
   const ByteView size = find(ask(code), PCSCv2_PART10_PROPERTY_dwMaxAPDUDataSize);
-  if (size.size() != 4) return {};
+  if (size.size() != 4) return silent;
   const std::size_t data = std::size_t{size[3]} << 24 | std::size_t{size[2]} << 16 |
                            std::size_t{size[1]} << 8 | size[0];  // little-endian
   if (data <= 256) return {};
@@ -233,11 +238,12 @@ inline Error PcscCard::failure(LONG code, const char* doing) {
 
 inline Result<Bytes> PcscCard::transmit(ByteView command) {
   if (card_ == 0) return gone();
-  if (command.size() < 4 || command.size() > limits_.max_command)
+  const std::size_t longest = limits_.silent ? longest_extended : limits_.max_command;
+  if (command.size() < 4 || command.size() > longest)
     return Error{ErrorKind::bad_argument, "a command of " + std::to_string(command.size()) +
                                               " bytes; this reader takes 4 to " +
-                                              std::to_string(limits_.max_command)};
-  answer_.resize(limits_.max_response);
+                                              std::to_string(longest)};
+  answer_.resize(limits_.silent ? longest_extended : limits_.max_response);
   DWORD size = static_cast<DWORD>(answer_.size());
   const SCARD_IO_REQUEST pci{active_, sizeof(SCARD_IO_REQUEST)};
   const LONG code = SCardTransmit(card_, &pci, command.data(), static_cast<DWORD>(command.size()),

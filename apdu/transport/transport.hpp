@@ -18,9 +18,12 @@ enum class Protocol { t0, t1 };
 struct Limits {
   std::size_t max_command = 261;  ///< 4 header + Lc + 255 data + Le
   std::size_t max_response = 258;
-  /// True only if the reader says so; an extended APDU is never sent otherwise
-  /// [facts/sim-transport.md §0: a real token stops at 261 although vpcd passes 65 000].
+  /// True only if the reader says so; an extended APDU is not sent otherwise [facts sim-transport
+  /// §0: a real token stops at 261 although vpcd passes 65 000], but for `silent` ones.
   bool extended = false;
+  /// The reader says nothing of its limit, over T=1: an extended APDU may be tried where there is
+  /// no other way to do what is asked for. What fits a short one never is.
+  bool silent = false;
 };
 
 /// How a transaction, or the connection, leaves the card.

@@ -142,6 +142,15 @@ TEST_F(ExtendedLength, IsNeverUsedOnAReaderThatDoesNotSaySo) {
   EXPECT_EQ(card_.sent.back(), "00B0000000") << "a long answer is asked for in short form";
 }
 
+TEST_F(ExtendedLength, IsTriedOnAReaderThatSaysNothing) {
+  card_.reader_limits.silent = true;
+  ASSERT_TRUE(channel_.send(sign(256)).ok());
+  EXPECT_EQ(card_.sent.size(), 2U) << "not without the card's consent";
+  channel_.set_prefer_extended(true);
+  ASSERT_TRUE(channel_.send(sign(256)).ok());
+  EXPECT_EQ(card_.sent.back(), "002A9E9A000100" + body_hex(256) + "0100");
+}
+
 TEST_F(ExtendedLength, IsNotUsedWithoutTheCardsConsent) {
   allow(true, false);
   ASSERT_TRUE(channel_.send(sign(256)).ok());

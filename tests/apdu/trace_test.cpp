@@ -136,6 +136,16 @@ TEST_F(Tracing, WhatWasDecipheredIsMasked) {
   EXPECT_NE(squeezed().find("A1B2C3D4"), std::string::npos) << "later answers are shown again";
 }
 
+TEST_F(Tracing, AnAnswerMarkedAsSecretIsMasked) {
+  ScriptedTransport card({"A1B2C3 6102", "E5F6 9000"});
+  Channel channel(card, recorder_.get());
+  CommandApdu command(0x80, 0x0C, 0x03, 0x31);
+  command.data({1}).expect(256).hide_answer();
+  ASSERT_TRUE(channel.send(command.clone()).ok());
+  EXPECT_NE(text().find("< {any:3} 61 02\n"), std::string::npos);
+  EXPECT_EQ(squeezed().find("E5F6"), std::string::npos) << "fetched by GET RESPONSE";
+}
+
 TEST_F(Tracing, WhatWasDecipheredIsMaskedBesideAnotherCard) {
   ScriptedTransport other_card({"9000"});
   Channel other(other_card, recorder_.get());

@@ -51,6 +51,7 @@ std::pair<char, Bytes> IfdHost::answer(char operation, ByteView payload) {
       card.reset();
       return {'k', card.atr()};
     case 'X': {
+      if (silent) return {'k', {}};
       const std::uint32_t size = max_data;
       // [PC/SC part 10 §2.6.14] tag dwMaxAPDUDataSize, 4 bytes, little-endian.
       return {'k',

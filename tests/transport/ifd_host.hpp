@@ -25,6 +25,8 @@ class IfdHost {
   std::atomic<bool> unplugged{false};
   /// dwMaxAPDUDataSize as the reader tells it; 0 = short APDUs only.
   std::atomic<std::uint32_t> max_data{0};
+  /// The reader does not tell it.
+  std::atomic<bool> silent{false};
 
  private:
   void serve(const Peer& peer);

@@ -287,6 +287,19 @@ TEST_F(PcscTransport, ExtendedOnlyIfTheReaderSaysSo) {
   }
 }
 
+TEST_F(PcscTransport, AReaderThatDoesNotTellItsLimitIsTried) {
+  rig_->host.silent = true;
+  auto transport = connect();
+  EXPECT_TRUE(transport->limits().silent);
+  EXPECT_FALSE(transport->limits().extended);
+  EXPECT_EQ(kind_of(transport->transmit(Bytes(2057, 0))), "ok");
+  const auto answer = transport->transmit(Bytes{0x80, 0xEE, 0x08, 0x02});
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_EQ(answer->size(), 2050U);
+  rig_->host.silent = false;
+  EXPECT_FALSE(connect()->limits().silent);
+}
+
 TEST_F(PcscTransport, NoExtendedOverT0) {
   wait_for_readers(1);
   rig_->host.max_data = 65536;
