@@ -233,10 +233,10 @@ Reply initialise(Applet& applet, const Command& command) {
   if (iv.empty()) return sw::conditions_not_satisfied;
   const auto own = applet.credential(Role::so);
   const SecretBytes key = unwrap_key(*wrapped, own ? own->key.view() : ByteView(transport_key), iv);
-  applet.lay_anew(*salt, key.view(), *label);
   applet.current_df = path::root();
   applet.current_ef.reset();
   applet.role = Role::nobody;
+  applet.lay_anew(*salt, key.view(), *label);
   return sw::ok;
 }
 
