@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // JaCarta: which applets are on the device and how it is delivered [facts jacarta A1-A3]. LASER's
-// commands stand in jacarta_*.
+// commands stand in jacarta_*, the PRO applet's in etoken72k_*.
+#include <algorithm>
 #include <array>
 
 #include "firmware-sim/identity.hpp"
+#include "firmware-sim/profiles/etoken72k_device.hpp"
 #include "firmware-sim/profiles/jacarta_delivery.hpp"
 
 namespace kilt::sim {
@@ -44,70 +46,117 @@ Identity identity_of(const char* profile, const ChipOptions& options) {
           options.serial.empty() ? drawn_serial(options) : normal_serial(options.serial)};
 }
 
-/// What an applet is made of.
+/// What the applets of a device share.
 struct Making {
   Nvram& nvram;
   const ChipOptions& options;
   std::string serial;
+  std::shared_ptr<Random> random;
   std::shared_ptr<Stopwatch> stopwatch;
   bool fresh;  ///< nothing is in the NVRAM yet: personalise
+
+  [[nodiscard]] std::size_t memory(std::size_t usual) const {
+    return options.memory == 0 ? usual : options.memory;
+  }
 };
 
+/// Null when its files do not fit into the memory that was asked for.
 std::unique_ptr<Applet> make_laser(const Making& making) {
   const auto& options = making.options;
-  const std::size_t memory = options.memory == 0 ? laser_memory : options.memory;
   auto laser = std::make_unique<Laser>(
-      making.nvram, LaserConfiguration{making.serial, memory, options.seed}, making.stopwatch);
+      making.nvram, LaserConfiguration{whole_serial(making.serial), making.memory(laser_memory)},
+      making.random, making.stopwatch);
   if (!making.fresh) return laser;
   make_blank(*laser);
-  const bool blank = options.blank;
-  if (!blank && !initialise(*laser, options.factory.empty() ? usual_pins : aladdin_pins)) {
-    return nullptr;
-  }
-  return laser;
+  if (options.blank) return laser;
+  const bool done = initialise(*laser, options.factory.empty() ? usual_pins : aladdin_pins);
+  return done ? std::move(laser) : nullptr;
 }
 
-std::vector<Installed> pki_applets(const Making& making) {
-  std::vector<Installed> applets;
-  applets.push_back({copy_of(Laser::aid()), make_laser(making)});
-  applets.push_back({copy_of(Cryptotoken::aid()), std::make_unique<Cryptotoken>()});
+/// JaCarta PRO: the eToken's applet among others [facts jacarta A13].
+class Pro : public Applet {
+ public:
+  explicit Pro(const Making& making)
+      : applet_(making.nvram,
+                etoken72k::Configuration{making.serial, making.memory(etoken72k::memory_size)},
+                making.random, making.stopwatch) {
+    if (making.fresh) applet_.personalise(making.options.blank);
+  }
+  [[nodiscard]] bool is_named(ByteView aid) const override {
+    return etoken72k::Applet::is_named(aid);
+  }
+  Reply select(const Command& command) override { return applet_.execute(command); }
+  Reply execute(const Command& command) override { return applet_.execute(command); }
+  void forget() override { applet_.forget(); }
+
+ private:
+  etoken72k::Applet applet_;
+};
+
+Applets pki_applets(const Making& making) {
+  Applets applets;
+  applets.push_back(make_laser(making));
+  applets.push_back(std::make_unique<Cryptotoken>());
   return applets;
 }
 
-using MakeApplets = std::vector<Installed> (*)(const Making& making);
+Applets combined_applets(const Making& making) {
+  Applets applets;
+  applets.push_back(make_laser(making));
+  applets.push_back(std::make_unique<Pro>(making));
+  return applets;
+}
 
-std::unique_ptr<Chip> make(const char* name, MakeApplets make_applets, Nvram& nvram,
-                           const ChipOptions& options) {
+struct Delivery {
+  const char* profile;
+  Applets (*make_applets)(const Making& making);
+  bool extended_length;
+};
+
+std::unique_ptr<Chip> make(const Delivery& delivery, Nvram& nvram, const ChipOptions& options) {
   const auto existing = Identity::load(nvram);
-  if (existing && existing->profile != name) return nullptr;  // check_state() says it in words
-  if (!existing && !nvram.empty()) nvram.erase_all();         // personalisation was cut off
-  Identity identity = existing ? *existing : identity_of(name, options);
+  if (existing && existing->profile != delivery.profile) return nullptr;  // see check_state()
+  if (!existing && !nvram.empty()) nvram.erase_all();  // personalisation was cut off
+  Identity identity = existing ? *existing : identity_of(delivery.profile, options);
 
   auto stopwatch = std::make_shared<Stopwatch>();
-  auto applets = make_applets(
-      {nvram, options, whole_serial(identity.serial), stopwatch, !existing.has_value()});
-  for (const auto& installed : applets) {
-    if (!installed.applet) return nullptr;  // does not fit into the memory that was asked for
-  }
+  auto random = std::make_shared<Random>(options.seed, options.seed == 0 ? 0 : count_start(nvram));
+  Applets applets = delivery.make_applets(
+      {nvram, options, identity.serial, std::move(random), stopwatch, !existing.has_value()});
+  if (std::find(applets.begin(), applets.end(), nullptr) != applets.end()) return nullptr;
   if (!existing) identity.store(nvram);
   if (!options.atr.empty()) identity.atr = options.atr;
   identity.serial = whole_serial(identity.serial);
-  return std::make_unique<CardRuntime>(std::move(identity), Protocol::t1,
-                                       std::make_unique<Device>(std::move(applets)),
+  auto device = std::make_unique<Device>(std::move(applets));
+  device->extended_length = delivery.extended_length;
+  return std::make_unique<CardRuntime>(std::move(identity), Protocol::t1, std::move(device),
                                        std::move(stopwatch));
 }
 
 std::unique_ptr<Chip> make_pki(Nvram& nvram, const ChipOptions& options) {
-  return make("jacarta", pki_applets, nvram, options);
+  return make({"jacarta", pki_applets, false}, nvram, options);
 }
 
-// The token's reader exchanges TPDUs; the applet knows short APDUs only [facts jacarta A3, A4].
+std::unique_ptr<Chip> make_pro(Nvram& nvram, const ChipOptions& options) {
+  return etoken72k::make_device({"jacarta-pro", atr}, nvram, options);
+}
+
+std::unique_ptr<Chip> make_combined(Nvram& nvram, const ChipOptions& options) {
+  return make({"jacarta-combined", combined_applets, true}, nvram, options);
+}
+
+// LASER knows short APDUs only; the token's reader exchanges TPDUs, so what else its applets know
+// passes [facts jacarta A3, A4].
 constexpr std::size_t short_command = 261;
 constexpr std::size_t short_response = 258;
 
-constexpr std::array<Profile, 1> table{{
+constexpr std::array<Profile, 3> table{{
     {"jacarta", "JaCarta PKI (LASER), with a GOST applet that is only there", Protocol::t1,
      short_command, short_response, false, make_pki, factories},
+    {"jacarta-pro", "JaCarta PRO: the eToken's applet", Protocol::t1, etoken72k::max_command,
+     etoken72k::max_response, true, make_pro},
+    {"jacarta-combined", "JaCarta with both, LASER and PRO", Protocol::t1, etoken72k::max_command,
+     etoken72k::max_response, true, make_combined, factories},
 }};
 
 }  // namespace

@@ -18,39 +18,39 @@ bool is_select_by_name(const Command& command) {
 }  // namespace
 
 void Device::forget() {
-  for (auto& installed : applets_)
-    installed.applet->forget();
+  for (auto& applet : applets_)
+    applet->forget();
   selected_ = nullptr;
 }
 
-Installed* Device::find(ByteView aid) {
-  for (auto& installed : applets_) {
-    if (equal(installed.aid, aid)) return &installed;
+Applet* Device::find(ByteView aid) {
+  for (auto& applet : applets_) {
+    if (applet->is_named(aid)) return applet.get();
   }
   return nullptr;
 }
 
-Reply Device::select(const Command& command, Installed& installed) {
-  // [facts jacarta A4]: 0C, and yet the answer has data; 00 is taken as well.
-  if (command.p2 != 0x00 && command.p2 != 0x0C) return sw::wrong_p1_p2;
-  if (selected_ != nullptr) selected_->forget();
-  selected_ = installed.applet.get();
-  return selected_->selected();
+Reply Device::select(const Command& command, Applet& applet) {
+  Reply reply = applet.select(command);
+  if (!reply.status.ok()) return reply;  // assumed: and the other one stays selected
+  if (selected_ != nullptr && selected_ != &applet) selected_->forget();
+  selected_ = &applet;
+  return reply;
 }
 
 Reply Device::execute(const Command& command) {
   if (is_select_by_name(command)) {
-    if (Installed* installed = find(command.data)) return select(command, *installed);
+    if (Applet* applet = find(command.data)) return select(command, *applet);
   }
   if (selected_ != nullptr) return selected_->execute(command);
   // assumed: no applet is selected by itself after a reset.
   return command.ins == ins::select ? sw::file_not_found : sw::ins_not_supported;
 }
 
-ByteView Cryptotoken::aid() {
-  static constexpr std::array<std::uint8_t, 10> bytes{0xA0, 0x00, 0x00, 0x04, 0x48,
-                                                      0x01, 0x01, 0x01, 0x06, 0x02};
-  return bytes;
+bool Cryptotoken::is_named(ByteView aid) const {
+  constexpr std::array<std::uint8_t, 10> own{0xA0, 0x00, 0x00, 0x04, 0x48,
+                                             0x01, 0x01, 0x01, 0x06, 0x02};
+  return equal(aid, own);
 }
 
 Reply Cryptotoken::execute(const Command& command) {

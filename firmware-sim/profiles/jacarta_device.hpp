@@ -10,30 +10,28 @@ namespace kilt::sim::jacarta {
 class Applet {
  public:
   virtual ~Applet() = default;
-  /// The answer to SELECT of the AID; forget() came before it.
-  virtual Reply selected() = 0;
+  [[nodiscard]] virtual bool is_named(ByteView aid) const = 0;
+  /// SELECT of its AID. When it answers 9000 it has forgotten what was in RAM and is selected.
+  virtual Reply select(const Command& command) = 0;
   virtual Reply execute(const Command& command) = 0;
   /// What is in RAM is lost: another applet was selected, reset, power-off.
   virtual void forget() = 0;
 };
 
-struct Installed {
-  Bytes aid;
-  std::unique_ptr<Applet> applet;
-};
+using Applets = std::vector<std::unique_ptr<Applet>>;
 
 class Device : public CommandSet {
  public:
-  explicit Device(std::vector<Installed> applets) : applets_(std::move(applets)) {}
+  explicit Device(Applets applets) : applets_(std::move(applets)) {}
 
   Reply execute(const Command& command) override;
   void forget() override;
 
  private:
-  Reply select(const Command& command, Installed& installed);
-  Installed* find(ByteView aid);
+  Reply select(const Command& command, Applet& applet);
+  Applet* find(ByteView aid);
 
-  std::vector<Installed> applets_;
+  Applets applets_;
   Applet* selected_ = nullptr;
 };
 
@@ -41,8 +39,8 @@ class Device : public CommandSet {
 /// its commands [facts jacarta A14]. A driver can say that it is there.
 class Cryptotoken : public Applet {
  public:
-  static ByteView aid();
-  Reply selected() override { return apdu::sw::ok; }
+  [[nodiscard]] bool is_named(ByteView aid) const override;
+  Reply select(const Command&) override { return apdu::sw::ok; }
   Reply execute(const Command& command) override;
   void forget() override {}
 };

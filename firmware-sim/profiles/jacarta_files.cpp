@@ -103,7 +103,7 @@ SelectedEf selected_ef(const Laser& laser, EfOperation operation) {
 
 }  // namespace
 
-Reply select(Laser& laser, const Command& command) {
+Reply select_file(Laser& laser, const Command& command) {
   // Quirk: 0C asks ISO 7816-4 for no data, and the answer has them all the same.
   if (command.p2 != 0x0C && command.p2 != 0x00) return sw::wrong_p1_p2;
   const Found found = look_up(laser, command);

@@ -185,7 +185,7 @@ Reply compute(Laser& laser, Operation operation, const RsaKey& key) {
   auto block = sign ? signature_block(input.bytes, key.size()) : std::optional(input.bytes);
   if (!block || block->size() != key.size()) return sw::wrong_data;
   laser.spend(scaled(timing::rsa_2048_private, key.size()));
-  auto result = key.private_operation(*block, laser.random);
+  auto result = key.private_operation(*block, laser.random());
   if (!result) return sw::wrong_data;  // not below the modulus; assumed
   if (sign) return std::move(*result);
   if (operation == Operation::private_operation) return in_object(*result);
@@ -226,7 +226,7 @@ Reply generate_key_pair(Laser& laser, const Command& command) {
   }
   const auto request = parse_request(command.data);
   if (!request || request->size != object->size) return sw::wrong_data;
-  auto key = RsaKey::generate(laser.random, static_cast<unsigned>(request->size * 8));
+  auto key = RsaKey::generate(laser.random(), static_cast<unsigned>(request->size * 8));
   if (!key) return sw::execution_error;
   laser.spend(scaled(timing::rsa_2048_generation, request->size));
   keep(laser, *object, *key);

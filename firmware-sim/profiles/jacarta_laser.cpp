@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <array>
 
-#include "firmware-sim/identity.hpp"
-
 namespace kilt::sim::jacarta {
 namespace {
 
@@ -25,7 +23,7 @@ struct Entry {
 
 // [facts jacarta A4].
 constexpr Entry commands[] = {
-    {proprietary, ins::select, false, select},
+    {proprietary, ins::select, false, select_file},
     {proprietary, 0x30, false, list_files},
     {interindustry, ins::read_binary, false, read_binary},
     {interindustry, ins::update_binary, false, update_binary},
@@ -62,18 +60,12 @@ apdu::StatusWord with_length(std::uint8_t sw1, std::size_t length) {
 
 }  // namespace
 
-ByteView Laser::aid() {
-  // Athena's RID, "LASER", 00 01 [facts jacarta A1].
-  static constexpr std::array<std::uint8_t, 12> bytes{0xA0, 0x00, 0x00, 0x01, 0x64, 0x4C,
-                                                      0x41, 0x53, 0x45, 0x52, 0x00, 0x01};
-  return bytes;
-}
-
-Laser::Laser(Nvram& nvram, const LaserConfiguration& options, std::shared_ptr<Stopwatch> stopwatch)
+Laser::Laser(Nvram& nvram, LaserConfiguration options, std::shared_ptr<Random> random,
+             std::shared_ptr<Stopwatch> stopwatch)
     : files(nvram, options.memory, "laser:"),
-      random(options.seed, options.seed == 0 ? 0 : count_start(nvram)),
-      configuration(options),
+      configuration(std::move(options)),
       nvram_(nvram),
+      random_(std::move(random)),
       stopwatch_(std::move(stopwatch)) {}
 
 void Laser::forget() {
@@ -88,7 +80,17 @@ void Laser::forget() {
   pending_.clear();
 }
 
-Reply Laser::selected() {
+bool Laser::is_named(ByteView aid) const {
+  // Athena's RID, "LASER", 00 01 [facts jacarta A1].
+  constexpr std::array<std::uint8_t, 12> own{0xA0, 0x00, 0x00, 0x01, 0x64, 0x4C,
+                                             0x41, 0x53, 0x45, 0x52, 0x00, 0x01};
+  return equal(aid, own);
+}
+
+Reply Laser::select(const Command& command) {
+  // [facts jacarta A4]: 0C, and yet the answer has data; 00 is taken as well.
+  if (command.p2 != 0x00 && command.p2 != 0x0C) return sw::wrong_p1_p2;
+  forget();
   const auto mf = find(FilePath::mf());
   if (!mf) return sw::ok;
   return control_parameters(*mf, {});  // assumed: the MF's; an empty answer is known to do as well

@@ -24,20 +24,19 @@ inline constexpr std::chrono::seconds rsa_2048_generation{15};
 struct LaserConfiguration {
   std::string serial;  ///< 16 hex digits
   std::size_t memory;  ///< file memory, bytes
-  std::uint64_t seed;
 };
 
 class Laser : public Applet {
  public:
-  static ByteView aid();
-
-  Laser(Nvram& nvram, const LaserConfiguration& options, std::shared_ptr<Stopwatch> stopwatch);
-  Reply selected() override;
+  /// All its NVRAM cells begin with "laser:".
+  Laser(Nvram& nvram, LaserConfiguration options, std::shared_ptr<Random> random,
+        std::shared_ptr<Stopwatch> stopwatch);
+  [[nodiscard]] bool is_named(ByteView aid) const override;
+  Reply select(const Command& command) override;
   Reply execute(const Command& command) override;
   void forget() override;
 
   FileSystem files;
-  Random random;
   const LaserConfiguration configuration;
 
   // Volatile: gone with reset, power and the selection of an applet.
@@ -57,6 +56,7 @@ class Laser : public Applet {
   [[nodiscard]] PinBody pin_body(const Object& object) const;
   /// Whether the rule is met by what was presented, and by secure messaging where it asks for it.
   [[nodiscard]] bool allowed(Rule rule) const;
+  Random& random() { return *random_; }
   void spend(std::chrono::microseconds time) { stopwatch_->spend(time); }
 
  private:
@@ -71,12 +71,13 @@ class Laser : public Applet {
   [[nodiscard]] bool presented(std::uint8_t key) const;
 
   Nvram& nvram_;
+  std::shared_ptr<Random> random_;
   std::shared_ptr<Stopwatch> stopwatch_;
   Bytes pending_;  ///< what GET RESPONSE will fetch
 };
 
 // The commands. Each gets the last command of its chain; `laser.chain` joins the blocks.
-Reply select(Laser& laser, const Command& command);
+Reply select_file(Laser& laser, const Command& command);
 Reply list_files(Laser& laser, const Command& command);
 Reply read_binary(Laser& laser, const Command& command);
 Reply update_binary(Laser& laser, const Command& command);

@@ -34,7 +34,7 @@ Reply get_capability(Laser& laser, const Command& command) {
 Reply get_challenge(Laser& laser, const Command& command) {
   if (command.p1_p2() != 0) return sw::wrong_p1_p2;
   if (!command.data.empty() || !command.ne) return sw::wrong_length;
-  Bytes random = laser.random.bytes(*command.ne);
+  Bytes random = laser.random().bytes(*command.ne);
   laser.challenge = random;
   return random;
 }
@@ -43,7 +43,7 @@ Reply offer_key_agreement(Laser& laser, const Command& command) {
   constexpr std::uint16_t parameters = 0x0080;
   if (command.p1_p2() != parameters) return sw::wrong_p1_p2;
   if (!command.data.empty()) return sw::wrong_length;
-  laser.agreement.emplace(laser.random.bytes(exponent_size));
+  laser.agreement.emplace(laser.random().bytes(exponent_size));
   laser.spend(timing::key_agreement);
   apdu::BerWriter answer;
   answer.put(0x80, KeyAgreement::generator())
@@ -67,7 +67,7 @@ Reply open_or_close_channel(Laser& laser, const Command& command) {
   auto shared = agreement->shared(command.data);
   if (!shared) return sw::wrong_data;
   laser.spend(timing::key_agreement);
-  Bytes challenge = laser.random.bytes(SecureChannel::challenge_size);
+  Bytes challenge = laser.random().bytes(SecureChannel::challenge_size);
   laser.channel.emplace(*shared, challenge);
   wipe(*shared);
   return challenge;
