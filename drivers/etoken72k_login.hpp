@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is logged in on Aladdin's applet. The PIN never goes over the wire: a key is derived from it,
+// and the card's challenge is encrypted under that key [facts etoken §5.4].
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "drivers/etoken72k_commands.hpp"
+
+namespace kilt::card::etoken {
+
+/// The PKCS #12 KDF [RFC 7292 appendix B] with SHA-1, ID 3, 999 rounds, over the PIN (UTF-8 in,
+/// BMPString with two zero bytes inside): a key for 3DES. bad_argument for a PIN that is no UTF-8,
+/// or has characters outside the BMP; pin_length beyond pin::max_length.
+Result<SecretBytes> derive_key(const SecretBytes& pin, ByteView salt);
+/// Characters of a PIN in UTF-8; bad_argument as above.
+Result<std::size_t> length_of(const SecretBytes& pin);
+/// One block, 3DES-EDE3.
+Bytes respond(const SecretBytes& key, ByteView challenge);
+/// 3DES-EDE3-CBC; `text` is whole blocks.
+Bytes encrypt(const SecretBytes& key, ByteView iv, const SecretBytes& text);
+
+/// The login that *we* made, with the key to make it again.
+class Login {
+ public:
+  explicit Login(Link& link) : link_(link) {}
+
+  /// With the card's salt in hand: derives the key and answers one challenge. At most one try.
+  Status begin(Role role, const SecretBytes& pin, ByteView salt);
+  /// A protected read may use up the login [facts etoken §5.4]: the same key once more, two
+  /// commands. not_logged_in when there is no key. A refusal makes the key be forgotten, so that no
+  /// second try is ever spent by itself.
+  Status renew();
+  /// Only our side; the card's ends when the applet is selected again.
+  void forget();
+
+  [[nodiscard]] std::optional<Role> role() const { return role_; }
+  /// A PIN that was found blocked and not set anew since.
+  [[nodiscard]] bool is_blocked(Role role) const { return blocked_[index(role)]; }
+  void forget_blocked() { blocked_ = {}; }
+  [[nodiscard]] Status require(Role role, const char* what) const;
+
+  /// A new PIN as the card takes it: a salt of its own, and the key made of both, encrypted under
+  /// `under` with a challenge of the card as the initial vector.
+  struct NewPin {
+    Bytes salt;
+    Bytes encrypted_key;
+    SecretBytes key;
+  };
+  Result<NewPin> prepare(const SecretBytes& pin, const SecretBytes& under);
+  /// Under the login of its role.
+  Status change(Role role, const SecretBytes& pin);
+  /// Under the officer's login.
+  Status set_user_pin(const SecretBytes& pin);
+  /// Under the officer's login, or, on a blank card, without one.
+  Status initialise(const SecretBytes& so_pin, ByteView label, bool blank);
+
+  Result<Bytes> challenge();
+
+ private:
+  static constexpr std::size_t index(Role role) { return role == Role::user ? 0 : 1; }
+  Status answer_challenge(Role role, const SecretBytes& key);
+
+  Link& link_;
+  std::optional<Role> role_;
+  std::array<bool, 2> blocked_{};
+  SecretBytes key_;
+};
+
+}  // namespace kilt::card::etoken
