@@ -201,8 +201,15 @@ ForeignRsaKey key_with_a_short_part() {
   const char* const qinv =
       "AB7D5A7E067126D6E5EF54E56563AFE98692DD555EF5EF5EA7F43897EF312F6A79EEABC4AF47"
       "D07AF2606FE756F33E767683A2AD5534417605FB14AB87A32391";
-  return {*from_hex(n),  *from_hex(e),  *from_hex(p),   *from_hex(q),
-          *from_hex(dp), *from_hex(dq), *from_hex(qinv)};
+  ForeignRsaKey key;
+  key.n = *from_hex(n);
+  key.e = *from_hex(e);
+  key.p = *from_hex(p);
+  key.q = *from_hex(q);
+  key.dp = *from_hex(dp);
+  key.dq = *from_hex(dq);
+  key.qinv = *from_hex(qinv);
+  return key;
 }
 
 TEST_F(EtokenKeys, ImportedPartsMayBeginWithZeroButNotBeShort) {
