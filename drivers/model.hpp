@@ -99,6 +99,9 @@ struct CertificateInfo {
   Bytes id;
   bool authority = false;  ///< a CA's certificate
   bool trusted = false;
+  /// Path of the file on this computer that holds it because the card has no room for certificates;
+  /// empty: it is on the card.
+  std::string kept_in{};
 };
 
 struct DataInfo {

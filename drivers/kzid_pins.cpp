@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "drivers/kzid_pins.hpp"
+
+#include <algorithm>
+
+namespace kilt::card::kzid {
+namespace {
+
+const char* name(Role role) {
+  return role == Role::user ? "PIN of the ID card" : "unblocking code (PUK) of the ID card";
+}
+
+Error blocked(Role role, apdu::StatusWord status) {
+  return {ErrorKind::pin_blocked,
+          std::string("the ") + name(role) + " is blocked" +
+              (role == Role::user ? "; it can be set anew with the unblocking code (PUK)"
+                                  : "; only a service centre can help"),
+          status.value, 0};
+}
+
+std::size_t shortest(Role role) {
+  return role == Role::user ? pin::user_min : pin::field;
+}
+
+}  // namespace
+
+Result<PinInfo> Pins::status(Role role) {
+  PinInfo info;
+  info.role = role;
+  info.min_length = info.new_min_length = shortest(role);
+  info.max_length = pin::field;
+  if (role == Role::user) info.tries_max = pin::user_tries;
+  info.logged_in = role_ == role;
+  const auto answer = place_.send(command::verify_status(role));
+  if (!answer) {
+    if (answer.error().kind == ErrorKind::refused) return info;
+    return answer.error().within(std::string("asking for the state of the ") + name(role));
+  }
+  const auto status = answer->status;
+  const auto tries = status.tries_left();
+  if (status.ok()) {
+    info.logged_in = true;
+  } else if (tries || status == apdu::sw::authentication_blocked) {
+    info.logged_in = false;
+    info.tries_left = tries.value_or(0);
+    info.blocked = info.tries_left == 0;
+  }
+  if (role_ == role && !info.logged_in) role_.reset();
+  return info;
+}
+
+Status Pins::check_length(Role role, std::size_t length) {
+  if (length >= shortest(role) && length <= pin::field) return {};
+  return Error{ErrorKind::pin_length,
+               std::string("the ") + name(role) + " has " +
+                   (role == Role::user ? "4 to 8 characters" : "8 characters") +
+                   "; nothing was sent to the card"};
+}
+
+Status Pins::check_new(Role role, const SecretBytes& pin) {
+  if (auto status = check_length(role, pin.size()); !status) return status;
+  const auto view = pin.view();
+  if (std::all_of(view.begin(), view.end(), [](auto c) { return c >= '0' && c <= '9'; })) return {};
+  return Error{ErrorKind::bad_argument, std::string("a new ") + name(role) +
+                                            " has digits only; nothing was sent to the card"};
+}
+
+Status Pins::judge(Role role, const Result<apdu::ResponseApdu>& answer, const char* doing) {
+  const std::string what = std::string(doing) + " the " + name(role);
+  if (!answer) return answer.error().within(what);
+  const auto status = answer->status;
+  if (status.ok()) return {};
+  if (role_ == role) role_.reset();  // a wrong PIN ends the login it was to renew
+  const auto tries = status.tries_left();
+  if (status == apdu::sw::authentication_blocked || tries == 0) return blocked(role, status);
+  if (tries || status == apdu::sw::verification_failed) {
+    return Error{ErrorKind::pin_incorrect, std::string("the ") + name(role) + " is wrong",
+                 status.value, tries};
+  }
+  if (is_absent(status)) {
+    return Error{ErrorKind::pin_not_set, std::string("the card has no ") + name(role),
+                 status.value};
+  }
+  return status_error(status, what);
+}
+
+Status Pins::login(Role role, const SecretBytes& pin) {
+  if (auto length = check_length(role, pin.size()); !length) return length;
+  auto answer = place_.send(command::verify(role, pin));
+  if (answer && is_absent(answer->status)) {
+    // Nothing was compared. The PIN was seen verified in the MF; the reference should hold
+    // everywhere, but who knows where another program left the card.
+    if (auto status = place_.select_master(); !status) return status;
+    answer = place_.send(command::verify(role, pin));
+  }
+  if (auto status = judge(role, answer, "checking"); !status) return status;
+  role_ = role;
+  may_be_open_ = true;
+  return {};
+}
+
+Status Pins::change(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin) {
+  if (auto length = check_length(role, old_pin.size()); !length) return length;
+  if (auto fits = check_new(role, new_pin); !fits) return fits;
+  auto done = judge(role, place_.send(command::change_pin(role, old_pin, new_pin)), "changing");
+  // The card may take the old PIN for a login.
+  if (done) may_be_open_ = true;
+  return done;
+}
+
+Status Pins::reset_user(const SecretBytes& new_pin) {
+  if (role_ != Role::security_officer) {
+    return Error{ErrorKind::not_logged_in,
+                 "unblocking the PIN needs the login with the unblocking code (PUK)"};
+  }
+  if (auto fits = check_new(Role::user, new_pin); !fits) return fits;
+  auto done = check(place_.send(command::reset_counter(new_pin)), "unblocking the PIN");
+  if (!done && done.error().kind == ErrorKind::not_logged_in) lost();
+  return done;
+}
+
+void Pins::forget() {
+  role_.reset();
+  may_be_open_ = false;
+}
+
+Status Pins::require_user(const char* what) const {
+  if (role_ == Role::user) return {};
+  return Error{ErrorKind::not_logged_in, std::string(what) + " needs the user's login"};
+}
+
+}  // namespace kilt::card::kzid

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is logged in to an ID card, and using its keys and its random numbers.
+#include <algorithm>
+
+#include "drivers/kzid_card.hpp"
+
+namespace kilt::card::kzid {
+
+Status KzidCard::login(Role role, const SecretBytes& pin) {
+  if (auto length = Pins::check_length(role, pin.size()); !length) return length;
+  if (pins_.role() && pins_.role() != role) {
+    if (auto left = logout(); !left) return left;
+  }
+  return pins_.login(role, pin);
+}
+
+Status KzidCard::logout() {
+  if (!pins_.may_be_open()) return {};
+  auto done = link_->transport().reset();
+  forget_state();
+  if (!done) return done.take_error().within("logging out by a reset of the card");
+  return {};
+}
+
+Status KzidCard::change_pin(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin) {
+  return pins_.change(role, old_pin, new_pin);
+}
+
+Status KzidCard::set_user_pin(const SecretBytes& new_pin) {
+  return pins_.reset_user(new_pin);
+}
+
+/// The directory was read and names one key. What kilt writes names all that the card has.
+bool KzidCard::is_only_key() {
+  if (!directories_.is_read(Kind::private_keys)) return false;
+  const auto named = described_keys();
+  return named && named->size() == 1;
+}
+
+Result<Bytes> KzidCard::sign(const KeyInfo& key, Scheme scheme, ByteView input) {
+  if (key.ref.object_class != ObjectClass::private_key || key.ref.token < key::first ||
+      key.ref.token > key::last) {
+    return Error{ErrorKind::bad_argument, "this is no private key of this card"};
+  }
+  if (scheme != Scheme::rsa_pkcs1) {
+    return Error{ErrorKind::unsupported,
+                 "the ID card pads by itself: it makes RSA signatures of PKCS #1 v1.5 only"};
+  }
+  const auto longest = key::longest_input(key.bits / 8);
+  if (input.empty() || input.size() > longest) {
+    return Error{ErrorKind::bad_argument, "the input has " + std::to_string(input.size()) +
+                                              " bytes, the card takes 1 to " +
+                                              std::to_string(longest)};
+  }
+  begin();
+  const auto number = static_cast<std::uint8_t>(key.ref.token);
+  // Between two operations another program may have set another key, and the card would compute
+  // with that without a word. So what relies on the past is checked with the public key; that is
+  // read once for it, unless the card's directory names no other key.
+  const KeyObject* object = keys_.known(number);
+  if (object == nullptr && keys_.is_set(number) && !is_only_key()) {
+    if (auto looked = keys_.look(number); !looked) return looked.take_error().within("signing");
+    object = keys_.known(number);
+  }
+  const bool is_known = object != nullptr && object->state == KeyObject::State::full;
+  auto signature = keys_.sign(number, input, is_known ? &object->key : nullptr);
+  if (!signature && signature.error().kind == ErrorKind::not_logged_in) pins_.lost();
+  return signature;
+}
+
+Result<Bytes> KzidCard::decrypt(const KeyInfo&, Scheme, ByteView) {
+  return Error{ErrorKind::unsupported, "nobody public says how an ID card decrypts"};
+}
+
+Result<Bytes> KzidCard::random(std::size_t count) {
+  Bytes bytes;
+  while (bytes.size() < count) {
+    const auto answer = place_.send(command::random());
+    if (auto status = check(answer, "getting random bytes"); !status) return status.take_error();
+    if (answer->data.size() != command::random_step) {
+      return Error{ErrorKind::protocol,
+                   "the card sent another number of random bytes than asked for"};
+    }
+    append(bytes,
+           ByteView(answer->data).first(std::min(answer->data.size(), count - bytes.size())));
+  }
+  return bytes;
+}
+
+Status KzidCard::initialise(const std::string&, const SecretBytes&) {
+  return Error{ErrorKind::unsupported, "an ID card is set up by the service centre alone"};
+}
+
+}  // namespace kilt::card::kzid

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "drivers/side_files.hpp"
+
+#include <fcntl.h>
+#include <mbedtls/md.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "drivers/certificate.hpp"
+
+namespace kilt::card {
+namespace {
+
+/// A file descriptor that is closed with its scope.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] bool ok() const { return fd_ >= 0; }
+  int operator*() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Error system_error(const std::string& doing, const std::string& path) {
+  return {ErrorKind::bad_argument, doing + " " + path + ": " + std::strerror(errno)};
+}
+
+/// Of this user, and written by nobody else.
+bool is_ours(const struct stat& status) {
+  return status.st_uid == ::geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+Descriptor open_directory(const std::string& path) {
+  Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!directory.ok() || ::fstat(*directory, &status) != 0) return Descriptor(-1);
+  if (!is_ours(status)) {
+    errno = EPERM;
+    return Descriptor(-1);
+  }
+  return directory;
+}
+
+/// The directory and those above it, 0700 where they are missing.
+Status make_directories(const std::string& path) {
+  for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
+    const std::string part = path.substr(0, at);
+    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
+      return system_error("making the directory", part);
+    }
+    if (at == std::string::npos) return {};
+  }
+}
+
+std::string file_name(const PublicKey& key) {
+  ByteView modulus = key.modulus;
+  while (!modulus.empty() && modulus.front() == 0)
+    modulus = modulus.subspan(1);
+  std::array<std::uint8_t, 32> digest{};
+  if (modulus.empty() || mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), modulus.data(),
+                                    modulus.size(), digest.data()) != 0) {
+    return {};
+  }
+  std::string name = to_hex(digest);
+  for (char& c : name)
+    c = static_cast<char>(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
+  return name + ".der";
+}
+
+bool fits(const PublicKey& key, ByteView der) {
+  const auto certificate = Certificate::parse(der);
+  return certificate && certificate->key && *certificate->key == key;
+}
+
+bool write_all(int fd, ByteView rest) {
+  while (!rest.empty()) {
+    const ssize_t count = ::write(fd, rest.data(), rest.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    rest = rest.subspan(static_cast<std::size_t>(count));
+  }
+  return ::fsync(fd) == 0;
+}
+
+/// At most longest + 1 bytes.
+Bytes read_some(int fd) {
+  Bytes content(SideFiles::longest + 1);
+  std::size_t size = 0;
+  while (size < content.size()) {
+    const ssize_t count = ::read(fd, content.data() + size, content.size() - size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    size += static_cast<std::size_t>(count);
+  }
+  content.resize(size);
+  return content;
+}
+
+std::string from_environment(const char* name) {
+  const char* value = ::secure_getenv(name);
+  // [XDG Base Directory Specification] a relative path counts as none.
+  return value != nullptr && value[0] == '/' ? value : std::string();
+}
+
+}  // namespace
+
+SideFiles SideFiles::of_this_user() {
+  if (const auto data = from_environment("XDG_DATA_HOME"); !data.empty()) {
+    return SideFiles(data + "/kilt");
+  }
+  const auto home = from_environment("HOME");
+  return SideFiles(home.empty() ? home : home + "/.local/share/kilt");
+}
+
+std::string SideFiles::path(const PublicKey& key) const {
+  const auto name = file_name(key);
+  return directory_.empty() || name.empty() ? std::string() : directory_ + "/" + name;
+}
+
+std::optional<Bytes> SideFiles::read(const PublicKey& key) const {
+  const auto name = file_name(key);
+  if (directory_.empty() || name.empty()) return std::nullopt;
+  const auto directory = open_directory(directory_);
+  if (!directory.ok()) return std::nullopt;
+  // O_NONBLOCK: a FIFO of that name must not hold us up.
+  const Descriptor file(
+      ::openat(*directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status {};
+  if (!file.ok() || ::fstat(*file, &status) != 0) return std::nullopt;
+  if (!S_ISREG(status.st_mode) || !is_ours(status)) return std::nullopt;
+  Bytes content = read_some(*file);
+  if (content.size() > longest || !fits(key, content)) return std::nullopt;
+  return content;
+}
+
+Status SideFiles::write(const PublicKey& key, ByteView der) const {
+  const auto name = file_name(key);
+  if (directory_.empty() || name.empty()) {
+    return Error{ErrorKind::unsupported,
+                 "there is no place for a certificate beside the card: neither XDG_DATA_HOME nor "
+                 "HOME names a directory"};
+  }
+  if (der.size() > longest) {
+    return Error{ErrorKind::bad_data, "the certificate is longer than 16384 bytes"};
+  }
+  if (!fits(key, der)) {
+    return Error{ErrorKind::key_mismatch, "the certificate is not that of the key"};
+  }
+  if (auto made = make_directories(directory_); !made) return made;
+  const auto directory = open_directory(directory_);
+  if (!directory.ok()) return system_error("opening the directory", directory_);
+  // A name of its own for each process: two of them write one after the other.
+  const std::string beside = name + "." + std::to_string(::getpid()) + ".new";
+  ::unlinkat(*directory, beside.c_str(), 0);
+  bool done = false;
+  {
+    const Descriptor file(::openat(*directory, beside.c_str(),
+                                   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file.ok()) return system_error("writing", directory_ + "/" + beside);
+    done = write_all(*file, der);
+  }
+  if (done) done = ::renameat(*directory, beside.c_str(), *directory, name.c_str()) == 0;
+  if (!done) {
+    auto error = system_error("writing", path(key));
+    ::unlinkat(*directory, beside.c_str(), 0);
+    return error;
+  }
+  ::fsync(*directory);
+  return {};
+}
+
+Status SideFiles::remove(const PublicKey& key) const {
+  const Error none{ErrorKind::not_found, "there is no certificate beside the card for this key"};
+  const auto name = file_name(key);
+  if (directory_.empty() || name.empty()) return none;
+  const auto directory = open_directory(directory_);
+  if (!directory.ok()) return none;
+  if (::unlinkat(*directory, name.c_str(), 0) == 0) return {};
+  if (errno == ENOENT) return none;
+  return system_error("deleting", path(key));
+}
+
+}  // namespace kilt::card

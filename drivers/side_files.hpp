@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Certificates kept beside a card that has no room for them, one file for each key:
+// DIRECTORY/HEX.der, where HEX is the SHA-256 of the modulus. Every byte in there is untrusted:
+// what is not a certificate of just that key counts as absent.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "apdu/result.hpp"
+#include "drivers/model.hpp"
+
+namespace kilt::card {
+
+class SideFiles {
+ public:
+  /// `directory`: absolute; made when the first file is written. Empty: there is no place for side
+  /// files, reading finds none and writing is `unsupported`.
+  explicit SideFiles(std::string directory) : directory_(std::move(directory)) {}
+  /// $XDG_DATA_HOME/kilt, else ~/.local/share/kilt. Without both (or where the environment is not
+  /// to be trusted: setuid) no place.
+  static SideFiles of_this_user();
+
+  /// The certificate (DER) of this RSA key. Nothing where there is no file, or none of ours: a
+  /// symbolic link, another owner, others may write it, too long, not this key's certificate.
+  [[nodiscard]] std::optional<Bytes> read(const PublicKey& key) const;
+  /// Replaces the file in one step, so that a crash leaves the old one or the new.
+  /// key_mismatch, bad_data; bad_argument with the system's reason.
+  Status write(const PublicKey& key, ByteView der) const;
+  /// not_found when there was none.
+  Status remove(const PublicKey& key) const;
+  /// Of this key's file, whether there is one or not; empty without a place.
+  [[nodiscard]] std::string path(const PublicKey& key) const;
+
+  static constexpr std::size_t longest = 16384;
+
+ private:
+  std::string directory_;
+};
+
+}  // namespace kilt::card
