@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pkcs11/slot.hpp"
 
+#include <algorithm>
+
 #include "drivers/registry.hpp"
 #include "pkcs11/error_map.hpp"
 #include "pkcs11/log.hpp"
@@ -8,15 +10,20 @@
 
 namespace kilt::p11 {
 
-CK_SLOT_ID SlotNumbers::number(const std::string& reader) {
+CK_SLOT_ID SlotNumbers::number(const std::string& description) {
   const std::lock_guard<std::mutex> lock(mutex_);
   // Counted from 0, so far below 2^31, which is all that Java's client can hold.
-  return numbers_.emplace(reader, static_cast<CK_SLOT_ID>(numbers_.size())).first->second;
+  return numbers_.emplace(description, static_cast<CK_SLOT_ID>(numbers_.size())).first->second;
 }
 
-Slot::Slot(CK_SLOT_ID number, const Surroundings& around, apdu::ReaderState state)
+std::string Slot::describe(const std::string& reader, const Seat& seat) {
+  return seat.name.empty() ? reader : reader + " (" + seat.name + ")";
+}
+
+Slot::Slot(CK_SLOT_ID number, const Surroundings& around, apdu::ReaderState state, Seat seat)
     : id_(number),
       reader_(state.name),
+      seat_(std::move(seat)),
       around_(around),
       identifying_(around.locking),
       table_(around.locking),
@@ -57,7 +64,7 @@ CK_RV Slot::token(std::shared_ptr<Token>& out) {
 CK_RV Slot::identify(const apdu::ReaderState& state, std::shared_ptr<Token>& out) {
   auto transport = around_.readers->connect(reader_);
   if (!transport) return report(transport.error().within("connecting to " + reader_));
-  auto card = card::identify(*std::move(transport), around_.recorder);
+  auto card = card::identify(*std::move(transport), around_.recorder, seat_.index);
   if (!card) {
     if (card.error().kind == ErrorKind::unknown_card) unknown_ = state.insertions;
     return report(card.error().within("looking at the card in " + reader_));
@@ -74,6 +81,21 @@ CK_RV Slot::identify(const apdu::ReaderState& state, std::shared_ptr<Token>& out
   return CKR_OK;
 }
 
+std::vector<Seat> Slot::further_seats() {
+  const auto now = state();
+  const auto drivers = card::candidates(now.atr);
+  const bool may_be_several = std::any_of(
+      drivers.begin(), drivers.end(), [](auto* driver) { return driver->applications != nullptr; });
+  std::shared_ptr<Token> token;
+  if (!now.present || !may_be_several || this->token(token) != CKR_OK) return {};
+  std::vector<Seat> seats;
+  std::size_t index = 0;
+  for (const auto& application : token->applications()) {
+    if (application.usable && index++ > 0) seats.push_back({index - 1, application.name});
+  }
+  return seats;
+}
+
 CK_RV Slot::model(const card::CardModel*& out) {
   if (const auto known = known_token()) {
     out = &known->model();
@@ -82,7 +104,7 @@ CK_RV Slot::model(const card::CardModel*& out) {
   const auto now = state();
   if (!now.present) return CKR_TOKEN_NOT_PRESENT;
   const auto drivers = card::candidates(now.atr);
-  if (drivers.size() == 1 && drivers[0]->probe == nullptr) {
+  if (drivers.size() == 1 && drivers[0]->probe == nullptr && drivers[0]->applications == nullptr) {
     out = &drivers[0]->model();
     return CKR_OK;
   }
@@ -95,7 +117,7 @@ CK_RV Slot::model(const card::CardModel*& out) {
 void Slot::info(CK_SLOT_INFO& out) const {
   const auto now = state();
   out = {};
-  pad(out.slotDescription, reader_);
+  pad(out.slotDescription, describe(reader_, seat_));
   pad(out.manufacturerID, "kilt");
   out.flags = CKF_REMOVABLE_DEVICE;
   if (!now.simulated) out.flags |= CKF_HW_SLOT;

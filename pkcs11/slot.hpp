@@ -16,10 +16,11 @@
 
 namespace kilt::p11 {
 
-/// Which number a reader's name has. Outlives C_Finalize, for applications keep slot ids.
+/// Which number a slot has, by what it describes itself as. Outlives C_Finalize, for applications
+/// keep slot ids.
 class SlotNumbers {
  public:
-  [[nodiscard]] CK_SLOT_ID number(const std::string& reader);
+  [[nodiscard]] CK_SLOT_ID number(const std::string& description);
 
  private:
   std::mutex mutex_;
@@ -35,12 +36,21 @@ struct Surroundings {
   std::atomic<CK_ULONG>* handles = nullptr;
 };
 
+/// Which of the tokens of a device: its place among those that can be used, and its name.
+struct Seat {
+  std::size_t index = 0;
+  std::string name{};  ///< empty for the first, which is there before anybody looks
+};
+
 class Slot {
  public:
-  Slot(CK_SLOT_ID number, const Surroundings& around, apdu::ReaderState state);
+  Slot(CK_SLOT_ID number, const Surroundings& around, apdu::ReaderState state, Seat seat = {});
 
   [[nodiscard]] CK_SLOT_ID id() const { return id_; }
   [[nodiscard]] std::string reader() const { return reader_; }
+  [[nodiscard]] const Seat& seat() const { return seat_; }
+  /// "reader", or "reader (name of the application)".
+  [[nodiscard]] static std::string describe(const std::string& reader, const Seat& seat);
   [[nodiscard]] apdu::ReaderState state() const;
   /// Takes note of the reader as it is now. A token of another insertion is gone.
   void update(const apdu::ReaderState& state);
@@ -50,6 +60,9 @@ class Slot {
   CK_RV token(std::shared_ptr<Token>& out);
   /// The token if it was identified before; null otherwise.
   [[nodiscard]] std::shared_ptr<Token> known_token() const;
+  /// The tokens of the device that is in, the first left out. Looks at the card only where its ATR
+  /// says that there may be several, and then once.
+  [[nodiscard]] std::vector<Seat> further_seats();
   /// What the token can do. Without card I/O if its ATR or an earlier look tells.
   CK_RV model(const card::CardModel*& out);
   void info(CK_SLOT_INFO& out) const;
@@ -60,6 +73,7 @@ class Slot {
 
   CK_SLOT_ID id_;
   const std::string reader_;
+  const Seat seat_;
   const Surroundings& around_;
   Mutex identifying_;                     ///< held over card I/O
   std::optional<std::uint64_t> unknown_;  ///< insertion of a card that no driver takes
@@ -85,8 +99,17 @@ class Slots {
   void abandon();
 
  private:
+  /// What is in a reader: the insertion, and how many tokens it carries.
+  struct Device {
+    std::uint64_t insertions = 0;
+    std::size_t tokens = 1;
+  };
+
   std::vector<apdu::ReaderState> ask();
   void apply(const std::vector<apdu::ReaderState>& states, bool add);
+  void add_further_seats();
+  [[nodiscard]] apdu::ReaderState as_seen_by(const Slot& slot, apdu::ReaderState reader) const;
+  void add(Seat seat, const apdu::ReaderState& state, bool is_news);
   std::shared_ptr<Slot> changed_slot(const std::vector<apdu::ReaderState>& states);
 
   const Surroundings& around_;
@@ -94,6 +117,7 @@ class Slots {
   Mutex asking_;         ///< an older answer of the readers never overtakes a newer one
   mutable Mutex table_;  ///< leaf: the lists below
   std::vector<std::shared_ptr<Slot>> slots_;
+  std::map<std::string, Device> devices_;         ///< by reader; those with several tokens
   std::map<CK_SLOT_ID, std::uint64_t> reported_;  ///< what the application knows of each slot
   std::atomic<bool> asked_{false};
   std::atomic<bool> cancelled_{false};

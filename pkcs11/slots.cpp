@@ -26,31 +26,73 @@ std::vector<apdu::ReaderState> Slots::ask() {
   return {};
 }
 
+/// A seat behind the first is empty until somebody has looked at the device that is in now.
+apdu::ReaderState Slots::as_seen_by(const Slot& slot, apdu::ReaderState reader) const {
+  if (slot.seat().index == 0) return reader;
+  const Guard lock(table_);
+  const auto device = devices_.find(reader.name);
+  if (device == devices_.end() || device->second.insertions != reader.insertions ||
+      device->second.tokens <= slot.seat().index) {
+    reader.present = false;
+  }
+  return reader;
+}
+
+/// Under the table's lock. `is_news`: its token is an event that the application has to learn of.
+void Slots::add(Seat seat, const apdu::ReaderState& state, bool is_news) {
+  const CK_SLOT_ID id = numbers_.number(Slot::describe(state.name, seat));
+  if (std::any_of(slots_.begin(), slots_.end(), [&](auto& slot) { return slot->id() == id; })) {
+    return;
+  }
+  slots_.push_back(std::make_shared<Slot>(id, around_, state, std::move(seat)));
+  if (!is_news) reported_[id] = mark(state);
+}
+
 void Slots::apply(const std::vector<apdu::ReaderState>& states, bool add) {
   for (const auto& slot : all()) {
     const auto found = std::find_if(states.begin(), states.end(), [&](const auto& state) {
       return state.name == slot->reader();
     });
-    slot->update(found != states.end() ? *found : apdu::ReaderState{slot->reader()});
+    slot->update(
+        as_seen_by(*slot, found != states.end() ? *found : apdu::ReaderState{slot->reader()}));
   }
   const bool first = !asked_.exchange(true);
   if (!add && !first) return;
   const Guard lock(table_);
-  for (const auto& state : states) {
-    const CK_SLOT_ID id = numbers_.number(state.name);
-    if (std::any_of(slots_.begin(), slots_.end(), [&](auto& slot) { return slot->id() == id; })) {
-      continue;
-    }
-    slots_.push_back(std::make_shared<Slot>(id, around_, state));
-    // What is there at the first look is no event; what comes later is.
-    if (first) reported_[id] = mark(state);
-  }
+  // What is there at the first look is no event; what comes later is.
+  for (const auto& state : states)
+    this->add({}, state, !first);
   std::sort(slots_.begin(), slots_.end(), [](auto& a, auto& b) { return a->id() < b->id(); });
 }
 
 void Slots::refresh(bool add) {
-  const Guard asking(asking_);
-  apply(ask(), add);
+  {
+    const Guard asking(asking_);
+    apply(ask(), add);
+  }
+  if (add) add_further_seats();
+}
+
+/// Looks at devices that may carry several tokens: card I/O, so without any of our locks.
+void Slots::add_further_seats() {
+  for (const auto& slot : all()) {
+    if (slot->seat().index != 0) continue;
+    const auto state = slot->state();
+    const auto seats = slot->further_seats();
+    if (seats.empty()) continue;
+    {
+      const Guard lock(table_);
+      devices_[slot->reader()] = {state.insertions, seats.size() + 1};
+      for (const auto& seat : seats)
+        add(seat, state, false);
+      std::sort(slots_.begin(), slots_.end(), [](auto& a, auto& b) { return a->id() < b->id(); });
+    }
+    const Guard asking(asking_);
+    for (const auto& other : all()) {
+      if (other->reader() == slot->reader() && other->seat().index != 0)
+        other->update(as_seen_by(*other, slot->state()));
+    }
+  }
 }
 
 std::vector<std::shared_ptr<Slot>> Slots::all() const {

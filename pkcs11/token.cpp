@@ -10,7 +10,8 @@ using card::Role;
 
 Token::Token(std::unique_ptr<card::Card> card, PinPolicy policy, const Locking& locking,
              std::uint64_t insertions, std::atomic<CK_ULONG>& handles)
-    : mutex_(locking),
+    : applications_(card->applications()),
+      mutex_(locking),
       connection_(std::move(card), policy),
       objects_(connection_, handles),
       insertions_(insertions) {}

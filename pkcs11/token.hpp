@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "drivers/config.hpp"
 #include "pkcs11/connection.hpp"
@@ -28,6 +29,8 @@ class Token {
   void mark_gone() { connection_.mark_gone(); }
   [[nodiscard]] std::optional<card::Role> role() const { return connection_.role(); }
   [[nodiscard]] std::uint64_t insertions() const { return insertions_; }
+  /// The tokens that the device carries, of which this is one; empty where it is the only one.
+  [[nodiscard]] const std::vector<card::Application>& applications() const { return applications_; }
 
   /// Connection::with_card under this token's lock: the way of every operation to the card.
   template <class Use>
@@ -68,6 +71,7 @@ class Token {
   CK_RV settled(const Status& status);
   void fill_pin_flags(card::Role role, const card::PinInfo& pin, CK_TOKEN_INFO& out) const;
 
+  const std::vector<card::Application> applications_;
   Mutex mutex_;
   Connection connection_;
   ObjectStore objects_;
