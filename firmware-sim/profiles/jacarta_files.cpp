@@ -115,6 +115,11 @@ Reply select_file(Laser& laser, const Command& command) {
                                 : found.object->properties);
 }
 
+Reply select_by_name(Laser& laser, const Command& command) {
+  const bool by_name = command.p1 == static_cast<std::uint8_t>(SelectMode::by_df_name);
+  return by_name ? select_file(laser, command) : Reply(sw::cla_not_supported);
+}
+
 Reply list_files(Laser& laser, const Command& command) {
   const auto kind = static_cast<Kind>(command.p1);
   const bool known = kind == Kind::ef || kind == Kind::df || kind == Kind::key_object;

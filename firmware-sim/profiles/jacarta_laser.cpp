@@ -24,6 +24,7 @@ struct Entry {
 // [facts jacarta A4].
 constexpr Entry commands[] = {
     {proprietary, ins::select, false, select_file},
+    {interindustry, ins::select, false, select_by_name},
     {proprietary, 0x30, false, list_files},
     {interindustry, ins::read_binary, false, read_binary},
     {interindustry, ins::update_binary, false, update_binary},

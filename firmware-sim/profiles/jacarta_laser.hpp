@@ -78,6 +78,8 @@ class Laser : public Applet {
 
 // The commands. Each gets the last command of its chain; `laser.chain` joins the blocks.
 Reply select_file(Laser& laser, const Command& command);
+/// Class 00: by DF name only, as a host that looks for other applets does.
+Reply select_by_name(Laser& laser, const Command& command);
 Reply list_files(Laser& laser, const Command& command);
 Reply read_binary(Laser& laser, const Command& command);
 Reply update_binary(Laser& laser, const Command& command);

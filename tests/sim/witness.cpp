@@ -63,7 +63,8 @@ ForeignRsaKey foreign_rsa_key(unsigned bits) {
           part(key, OSSL_PKEY_PARAM_RSA_FACTOR2, size / 2),
           part(key, OSSL_PKEY_PARAM_RSA_EXPONENT1, size / 2),
           part(key, OSSL_PKEY_PARAM_RSA_EXPONENT2, size / 2),
-          part(key, OSSL_PKEY_PARAM_RSA_COEFFICIENT1, size / 2)};
+          part(key, OSSL_PKEY_PARAM_RSA_COEFFICIENT1, size / 2),
+          part(key, OSSL_PKEY_PARAM_RSA_D, size)};
 }
 
 bool gost_engine_verifies(ByteView public_key_le, ByteView digest, ByteView signature) {

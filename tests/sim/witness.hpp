@@ -12,7 +12,7 @@ namespace kilt::sim::test {
 Bytes rsa_public_operation(ByteView modulus, ByteView exponent, ByteView signature);
 /// A fresh key pair made by OpenSSL. Big-endian parts.
 struct ForeignRsaKey {
-  Bytes n, e, p, q, dp, dq, qinv;
+  Bytes n, e, p, q, dp, dq, qinv, d;
 };
 ForeignRsaKey foreign_rsa_key(unsigned bits);
 /// Whether the GOST engine accepts it. X and Y little-endian one after the other; `digest` as
