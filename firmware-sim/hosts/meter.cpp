@@ -26,13 +26,13 @@ std::string spaced(ByteView bytes) {
 }
 
 /// VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER and their twins with the odd instruction byte
-/// [7816-4 §11.6]. Cards also load keys by them.
+/// [7816-4 §11.6]. Cards also load keys by them, and by PUT DATA.
 bool carries_secret(ByteView command) {
   // Four bytes of header, or five with Le, are a question about the state: nothing to hide.
   if (command.size() <= 5) return false;
   const auto even = static_cast<std::uint8_t>(command[1] & 0xFE);
   return even == apdu::ins::verify || even == apdu::ins::change_reference_data ||
-         even == apdu::ins::reset_retry_counter;
+         even == apdu::ins::reset_retry_counter || even == apdu::ins::put_data;
 }
 
 /// PSO with the plain value as its answer: DECIPHER [7816-8 §11.12].

@@ -52,6 +52,7 @@ TEST(Framing, EncodesWhatItTakes) {
 }
 
 TEST(Masking, HidesBodiesOfPinCommandsInAnyClass) {
+  EXPECT_EQ(masked(hex("80DB003103 130105")), "80 DB 00 31 {pin}") << "a part of a key";
   EXPECT_EQ(masked(hex("0020000208 3132333435363738")), "00 20 00 02 {pin}");
   EXPECT_EQ(masked(hex("1024000208 3132333435363738")), "10 24 00 02 {pin}");
   EXPECT_EQ(masked(hex("802C000208 3132333435363738")), "80 2C 00 02 {pin}");
