@@ -79,20 +79,22 @@ TEST(KzidKeys, ListsThatAskForNothingOrSomethingElse) {
   KzidCard card;
   card.load(7, foreign_key_2048());
   EXPECT_EQ(card.send(select_df), "9000");
-  for (const char* list : {"0B 5C 09 FFA007 05 7F49 02 8100",       // no extended header list
-                           "0B 4D 09 FF9007 05 7F49 02 8100",       // the private half
-                           "0B 4D 09 BFA007 05 7F49 02 8100",       // as IAS-ECC writes it
-                           "0B 4D 09 FFA007 05 7F48 02 8100",       // the template of private keys
-                           "0C 4D 0A FFA007 06 7F49 03 810155",     // a value where a wish belongs
-                           "0D 4D 0B FFA007 07 7F49 04 8100 8100",  // twice the same
-                           "0D 4D 0B FFA007 07 7F49 04 8200 8100",  // another order
-                           "0D 4D 0B FFA007 07 7F49 04 8100 9200",  // a private part
-                           "09 4D 07 FFA007 03 7F49 00",            // no wish
-                           "06 4D 04 FFA007 00",                    //
-                           "0B 4D 0A FFA007 05 7F49 02 8100",       // longer than it is
-                           "0C 4D 09 FFA007 05 7F49 02 8100 00",    // something behind
-                           "0C 4D 0A FFA007 05 7F49 02 8100 00",    //
-                           "02 4D 00", "01 4D", "04 4D 02 FFA0", "05 4D 03 FFA007"}) {
+  for (const char* list :
+       {"0B 5C 09 FFA007 05 7F49 02 8100",       // no extended header list
+        "0B 4D 09 FF9007 05 7F49 02 8100",       // the private half
+        "0B 4D 09 BFA007 05 7F49 02 8100",       // as IAS-ECC writes it
+        "0B 4D 09 FFA007 05 7F48 02 8100",       // the template of private keys
+        "0C 4D 0A FFA007 06 7F49 03 810155",     // a value where a wish belongs
+        "0D 4D 0B FFA007 07 7F49 04 8100 8100",  // twice the same
+        "0D 4D 0B FFA007 07 7F49 04 8200 8100",  // another order
+        "0D 4D 0B FFA007 07 7F49 04 8100 9200",  // a private part
+        "0D 4D 0B FFA007 07 7F49 02 8100 8200",  // the exponent beside the template
+        "09 4D 07 FFA007 03 7F49 00",            // no wish
+        "06 4D 04 FFA007 00",                    // no template
+        "0B 4D 0A FFA007 05 7F49 02 8100",       // longer than it is
+        "0C 4D 09 FFA007 05 7F49 02 8100 00",    // something behind the list
+        "0C 4D 0A FFA007 05 7F49 02 8100 00",    // and in it
+        "02 4D 00", "01 4D", "04 4D 02 FFA0", "05 4D 03 FFA007"}) {
     EXPECT_EQ(card.send(std::string("00 CB 3F FF") + list), "6A80") << list;
   }
   EXPECT_EQ(card.send("00 CB 3F FF"), "6A80");
@@ -164,8 +166,7 @@ TEST(KzidKeys, SecurityEnvironment) {
   EXPECT_EQ(card.send(sign()), "6985");  // another DF does
   EXPECT_EQ(card.send(set_key(7)), "9000");
   card.reset();
-  card.enter();
-  EXPECT_EQ(card.send(sign()), "6985");
+  EXPECT_EQ(card.send(sign()), "6985");  // nor does it outlive a reset
 }
 
 TEST(KzidKeys, DigestInfoIsPaddedAndNotLookedAt) {
