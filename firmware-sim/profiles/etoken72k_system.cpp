@@ -179,10 +179,10 @@ void Applet::personalise(bool blank) {
   const Bytes so_salt = random_->bytes(salt_size);
   const Bytes user_salt = random_->bytes(salt_size);
   lay(so_salt, derive_key("00000000", so_salt).view(), as_bytes("eToken"));
+  set_credential(Role::user, user_salt, derive_key("1234567890", user_salt).view());
   make_ef(*this, 0x0002, service_acl, Bytes(0x0570));
   make_ef(*this, 0x0003, service_acl, Bytes(16));
   make_ef(*this, 0x0006, service_acl, Bytes(16));
-  set_credential(Role::user, user_salt, derive_key("1234567890", user_salt).view());
 }
 
 // ---- commands
