@@ -74,8 +74,7 @@ void define_run(CLI::App& app, RunText& text) {
       ->type_name("FILE");
   app.add_flag("--blank", options.blank, "a card that was never initialised");
   app.add_option("--factory", options.factory,
-                 "a card with the PINs that another party delivers it with; aladdin: JaCarta's own "
-                 "maker")
+                 "delivered another way than the usual one; aladdin: JaCarta with its maker's PINs")
       ->type_name("aladdin");
   app.add_option("--atr", text.atr, "answer to reset in place of the card's own")->type_name("HEX");
   app.add_option("--serial", options.serials, "serial number of the card, hex digits")

@@ -106,6 +106,26 @@ TEST(LaserKeys, GeneratedKeysSign) {
   EXPECT_EQ(card.send("002A9E8A0D800B68656C6C6F20776F726C6410").substr(32), "61F0");
 }
 
+TEST(LaserKeys, GeneratesThe4096BitsThatOnlyItHas) {
+  constexpr std::uint64_t quick_seed = 6;  // its primes are found soon
+  LaserCard card(LaserCard::options(quick_seed));
+  card.log_in_user();
+  card.create_private_key(1, 4096);
+  card.select_key(1);
+  const std::string first = card.send(generate_command(4096));
+  EXPECT_EQ(first.substr(0, 18), "7F4982020981820200");
+  EXPECT_EQ(first.substr(512), "6100");  // 256 or more wait
+  const std::string second = card.send("00C0000000");
+  EXPECT_EQ(second.substr(512), "610E");
+  const std::string third = card.send("00C000000E");
+  EXPECT_EQ(third.substr(18), "82030100019000");
+  const Bytes modulus =
+      *from_hex(first.substr(18, 512 - 18) + second.substr(0, 512) + third.substr(0, 18));
+  ASSERT_EQ(modulus.size(), 512u);
+  const Bytes signature = data_of(card.whole("002A9E8A0380013100"));
+  EXPECT_EQ(rsa_public_operation(modulus, f4, signature), type_1("31", 512));
+}
+
 TEST(LaserKeys, FormOfTheGeneratedAnswer) {
   LaserCard card;
   card.log_in_user();

@@ -50,6 +50,7 @@ TEST(Options, MistakesAreExplained) {
       {{"run", "--card", "kaztoken", "--timing", "fast"}, "real"},
       {{"run", "--card", "kaztoken", "--atr", "3B8"}, "hex"},
       {{"run", "--card", "kaztoken", "--fault", "dance"}, "dance"},
+      {{"run", "--card", "kaztoken", "--factory", "aladdin", "--", "true"}, "aladdin"},
       {{"run", "--card", "kaztoken", "--serial", "1", "--serial", "2"}, "--serial"},
       {{"run", "--card", "kaztoken", "opensc-tool"}, "after --"},
       {{"run", "--card", "kaztoken", "--"}, "COMMAND"},
