@@ -101,6 +101,7 @@ class EtokenCard final : public Card {
 
   // -- etoken72k_install.cpp
   Result<const Object*> key_of(const PublicKey& key, const Bytes& hint);
+  Result<bool> has_value(const Object& candidate, const PublicKey& key);
   Status check_not_there(const CertificateRequest& request, const Bytes& id, ByteView der);
   /// A directory of its own with value and then attributes; undone when that fails.
   Result<const Object*> store(std::uint16_t kind, ByteView value, const Attributes& attributes,

@@ -109,7 +109,8 @@ Result<std::vector<std::uint16_t>> Files::list(const FilePath& directory) {
 /// Only on a reader that says so: a silent one is tried where there is no other way, not here.
 bool Files::long_pieces() const {
   const auto limits = link_.transport().limits();
-  constexpr std::size_t frame = 32;  // headers of APDU and parameters
+  constexpr std::size_t frame =
+      4 + 3 + 2 + 4 + 4;  // of the APDU, the offset, and the data's header
   return !short_only_ && limits.extended && limits.max_command >= write_extended + frame &&
          limits.max_response >= read_extended + 2 &&
          link_.transport().protocol() == apdu::Protocol::t1;
@@ -155,6 +156,20 @@ Result<Bytes> Files::read_file(const FilePath& path) {
     return Error{ErrorKind::protocol, to_string(path) + " is no file that can be read"};
   }
   return read(info->size);
+}
+
+Result<bool> Files::holds(const FilePath& path, ByteView content) {
+  auto info = select(path);
+  if (!info) return info.take_error();
+  if (info->is_directory || info->size != content.size()) return false;
+  while (!content.empty()) {
+    const std::size_t offset = info->size - content.size();
+    auto piece = read_piece(offset, std::min(content.size(), read_short));
+    if (!piece) return piece.take_error();
+    if (!equal(*piece, content.first(piece->size()))) return false;
+    content = content.subspan(piece->size());
+  }
+  return true;
 }
 
 Status Files::write_piece(std::size_t offset, ByteView piece) {

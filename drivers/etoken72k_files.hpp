@@ -13,7 +13,9 @@ namespace kilt::card::etoken {
 
 class Files {
  public:
-  Files(Link& link, Login& login) : link_(link), login_(login) {}
+  Files(Link& link, Login& login) : link_(link), login_(login) {
+    link.channel().set_prefer_extended(true);
+  }
 
   /// Sends a command of the applet; on 6982 once more after renewing our login, if we have one.
   Result<apdu::ResponseApdu> send(const Command& command);
@@ -31,6 +33,8 @@ class Files {
   Result<Bytes> read(std::size_t size);
   /// Selects and reads a whole file.
   Result<Bytes> read_file(const FilePath& path);
+  /// Whether a file holds exactly this; reads no further than the first piece that differs.
+  Result<bool> holds(const FilePath& path, ByteView content);
   /// Into the selected file, from its end to its front: the first byte is written last.
   Status write(ByteView content);
   /// What one WRITE takes on this reader.

@@ -3,6 +3,7 @@
 // certificate is for.
 #include <algorithm>
 
+#include "apdu/tlv.hpp"
 #include "drivers/certificate.hpp"
 #include "drivers/etoken72k_card.hpp"
 
@@ -21,15 +22,31 @@ Result<const EtokenCard::Object*> EtokenCard::key_of(const PublicKey& key, const
   for (const auto* candidate : *keys) {
     const auto& bits = candidate->attributes.bits;
     if (key.type != KeyType::rsa || (bits != 0 && bits != key.bits())) continue;
-    const auto value = public_value(candidate->id);
-    if (!value) {
-      // The vendor's keys may not show their public half.
-      if (candidate->is_foreign && value.error().sw != 0) continue;
-      return value.error();
-    }
-    if (*value == key) return candidate;
+    const auto same = has_value(*candidate, key);
+    if (!same) return same.error();
+    if (*same) return candidate;
   }
   return static_cast<const Object*>(nullptr);
+}
+
+/// One READ tells: the first 256 bytes hold the modulus, or all but the last few of its bytes, and
+/// no two moduli share that much.
+Result<bool> EtokenCard::has_value(const Object& candidate, const PublicKey& key) {
+  if (const auto known = public_values_.find(candidate.id); known != public_values_.end())
+    return known->second == key;
+  auto info = files_.select(object_file(candidate.id, file::value));
+  // The vendor's keys may not show their public half.
+  if (!info && candidate.is_foreign && info.error().sw != 0) return false;
+  if (!info) return info.take_error().within("reading a public key");
+  auto begun = files_.read(std::min(read_short, info->size));
+  if (!begun) return begun.take_error().within("reading a public key");
+  Bytes expected;
+  apdu::append_simple_tlv(expected, 0x11, key.modulus);
+  if (begun->empty() || info->size < expected.size()) return false;
+  const auto shared = std::min(expected.size(), begun->size());
+  if (!equal(ByteView(expected).first(shared), ByteView(*begun).first(shared))) return false;
+  public_values_[candidate.id] = key;
+  return true;
 }
 
 Result<const EtokenCard::Object*> EtokenCard::store(std::uint16_t kind, ByteView value,
@@ -57,14 +74,12 @@ Status EtokenCard::check_not_there(const CertificateRequest& request, const Byte
   for (const auto* known : *all) {
     if (known->attributes.id != id) continue;
     if (!request.label.empty() && known->attributes.label != request.label) continue;
-    if (!bodies_.contains(known->id)) {
-      const auto info = files_.select(object_file(known->id, file::value));
-      if (!info) return info.error();
-      if (info->size != der.size()) continue;
-    }
-    auto content = body(known->id);
-    if (!content) return content.take_error();
-    if (!equal(*content, der)) continue;
+    const auto held = bodies_.find(known->id);
+    const auto same = held != bodies_.end()
+                          ? Result<bool>(equal(held->second, der))
+                          : files_.holds(object_file(known->id, file::value), der);
+    if (!same) return same.error();
+    if (!*same) continue;
     return Error{ErrorKind::exists,
                  "this certificate is on the card already, as \"" + known->attributes.label + "\""};
   }

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "apdu/bytes.hpp"
+#include "apdu/tlv.hpp"
 #include "drivers/model.hpp"
 
 namespace kilt::test {
@@ -90,6 +91,27 @@ class OpensslRsa {
   [[nodiscard]] std::string key() const { return directory_.file("key.pem"); }
   [[nodiscard]] std::string public_key_file() const { return directory_.file("public.pem"); }
   [[nodiscard]] const card::PublicKey& public_key() const { return public_key_; }
+  /// As a card is given the key: RSAPrivateKey [RFC 8017 A.1.2] has version, n, e, d, p, q, dp, dq
+  /// and qinv.
+  [[nodiscard]] card::RsaPrivateKey components() const {
+    must_run("openssl rsa -traditional -in " + key() + " -outform DER -out " +
+             directory_.file("key.der"));
+    const Bytes der = directory_.read("key.der");
+    apdu::BerReader outer(der);
+    auto inside = std::move(*outer.enter(0x30));
+    std::vector<Bytes> numbers;
+    while (!inside.done())
+      numbers.push_back(copy_of(inside.expect(0x02)->value));
+    card::RsaPrivateKey made;
+    made.modulus = numbers[1];
+    made.public_exponent = numbers[2];
+    made.prime1 = SecretBytes::copy_of(numbers[4]);
+    made.prime2 = SecretBytes::copy_of(numbers[5]);
+    made.exponent1 = SecretBytes::copy_of(numbers[6]);
+    made.exponent2 = SecretBytes::copy_of(numbers[7]);
+    made.coefficient = SecretBytes::copy_of(numbers[8]);
+    return made;
+  }
   [[nodiscard]] std::size_t bits() const { return bits_; }
   [[nodiscard]] std::size_t size() const { return (bits_ + 7) / 8; }
   [[nodiscard]] const TemporaryDirectory& directory() const { return directory_; }

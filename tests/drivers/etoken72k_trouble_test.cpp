@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: Apache-2.0
+// Power cuts at every write, removal at every command, two programs on one token, full tokens, what
+// others left behind, and keys made elsewhere with OpenSSL as the judge.
+#include <algorithm>
+#include <functional>
+
+#include "apdu/tlv.hpp"
+#include "tests/drivers/etoken72k_fixture.hpp"
+#include "tests/openssl.hpp"
+
+namespace kilt::test {
+namespace {
+
+using card::ObjectClass;
+using card::Role;
+using card::Scheme;
+
+const Bytes text(20, 0x31);
+
+/// What of a listing must not change: labels and ids of everything.
+std::vector<std::string> names(const card::Directory& found) {
+  std::vector<std::string> all;
+  for (const auto& o : found.keys)
+    all.push_back("key " + o.label + " " + to_hex(o.id));
+  for (const auto& o : found.public_keys)
+    all.push_back("public " + o.label + " " + to_hex(o.id));
+  for (const auto& o : found.certificates)
+    all.push_back("certificate " + o.label + " " + to_hex(o.id));
+  for (const auto& o : found.data)
+    all.push_back("data " + o.label);
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+class EtokenTrouble : public Etoken {
+ protected:
+  using Cells = std::vector<std::pair<std::string, Bytes>>;
+  using Operation = std::function<Status(card::Card&)>;
+
+  /// The token's memory, so that one state can be ruined many times.
+  Cells snapshot() {
+    Cells cells;
+    for (const auto& name : bench.nvram.cells_with_prefix(""))
+      cells.emplace_back(name, *bench.nvram.read(name));
+    return cells;
+  }
+  void restore(const Cells& cells) {
+    bench.nvram.before_write = nullptr;
+    bench.nvram.erase_all();
+    for (const auto& [name, value] : cells)
+      bench.nvram.write(name, value);
+    reinsert();
+  }
+  /// Runs `operation` with the power cut before its n-th write; false when it has fewer.
+  bool cut(std::uint64_t n, const std::function<void()>& operation) {
+    const auto base = bench.nvram.writes();
+    bool was_cut = false;
+    bench.nvram.before_write = [&, base](std::uint64_t write) {
+      if (write - base != n) return;
+      was_cut = true;
+      throw sim::PowerCut{};
+    };
+    operation();
+    bench.nvram.before_write = nullptr;
+    return was_cut;
+  }
+  void prove(const card::KeyPair& pair) {
+    EXPECT_TRUE(
+        verifies(pair.public_key, text, card->sign(pair.private_key, Scheme::rsa_pkcs1, text)));
+  }
+
+  /// Cuts the power before each write of `operation` in turn. Afterwards the token shows the old
+  /// state or the new, and the operation, done again where it was not finished, gives the new.
+  void tear(const Operation& operation, const card::KeyPair* witness = nullptr) {
+    const auto start = snapshot();
+    login();
+    const auto before = names(list());
+    const auto done = operation(*card);
+    ASSERT_TRUE(done.ok()) << why(done);
+    reinsert();
+    login();
+    const auto after = names(list());
+    ASSERT_NE(before, after);
+    for (std::uint64_t n = 1;; ++n) {
+      restore(start);
+      login();
+      if (!cut(n, [&] { (void)operation(*card).ok(); })) {
+        EXPECT_GT(n, 1u);
+        return;
+      }
+      reinsert();
+      login();
+      if (witness) prove(*witness);
+      const auto seen = names(list());
+      ASSERT_TRUE(seen == before || seen == after)
+          << "after a cut at write " << n << ": " << ::testing::PrintToString(seen);
+      if (seen == after) continue;
+      const auto again = operation(*card);
+      ASSERT_TRUE(again.ok()) << "after a cut at write " << n << ": " << why(again);
+      reinsert();
+      login();
+      ASSERT_EQ(names(list()), after) << "after a cut at write " << n;
+    }
+  }
+  /// Pulls the token before each exchange of `operation` in turn.
+  void pull(const Operation& operation) {
+    const auto start = snapshot();
+    for (std::uint64_t at = 1;; ++at) {
+      restore(start);
+      login();
+      bench.exchanges = 0;
+      bench.pull_at = at;
+      const auto pulled = operation(*card);
+      if (bench.exchanges < at) return;
+      if (!pulled) {
+        EXPECT_EQ(pulled.error().kind, ErrorKind::removed) << at << ": " << why(pulled);
+        EXPECT_EQ(card->login(Role::user, secret(etoken_user_pin)).error().kind,
+                  ErrorKind::removed);
+      }
+      reinsert();
+      login();
+      ASSERT_TRUE(card->list().ok());
+      const auto again = operation(*card);
+      const auto kind = again ? ErrorKind::exists : again.error().kind;
+      ASSERT_TRUE(kind == ErrorKind::exists || kind == ErrorKind::not_found)
+          << at << ": " << why(again);
+    }
+  }
+
+  static Operation generating(std::string id) {
+    return [id](card::Card& c) -> Status {
+      auto made = c.generate(key_request(id, 1024, "NEW"));
+      if (!made) return made.take_error();
+      return {};
+    };
+  }
+  static Operation installing(Bytes der, std::string label = "NEW") {
+    return [der = std::move(der), label](card::Card& c) -> Status {
+      card::CertificateRequest request;
+      request.label = label;
+      auto made = c.install_certificate(request, der);
+      if (!made) return made.take_error();
+      return {};
+    };
+  }
+  static Operation relabelling(card::ObjectRef object, std::size_t length) {
+    return [object, length](card::Card& c) {
+      card::AttributeChange change;
+      change.label = std::string(length, 'x');
+      return c.change_attributes(object, change);
+    };
+  }
+};
+
+TEST_F(EtokenTrouble, CutWhileAKeyIsGenerated) {
+  tear(generating("1"));
+  reinsert();
+  login();
+  const auto witness = generate("0");
+  tear(generating("2"), &witness);
+}
+
+TEST_F(EtokenTrouble, CutWhileACertificateIsInstalled) {
+  login();
+  const auto first = generate("0");
+  tear(installing(certificate_for(first.public_key, "Somebody", 900)), &first);
+}
+
+TEST_F(EtokenTrouble, CutWhileAttributesChange) {
+  login();
+  const auto pair = generate("0");
+  tear(relabelling(pair.private_key.ref, 10), &pair);
+  tear(relabelling(pair.private_key.ref, 255), &pair);
+  // They moved once; now back, past the file that was left.
+  login();
+  card::AttributeChange subject;
+  subject.subject = Bytes(700, 0x30);
+  ASSERT_TRUE(card->change_attributes(pair.private_key.ref, subject).ok());
+  tear(relabelling(pair.private_key.ref, 200), &pair);
+}
+
+TEST_F(EtokenTrouble, CutWhileAKeyIsImportedOrDeleted) {
+  const OpensslRsa rsa(1024);
+  login();
+  const auto pair = generate("0");
+  tear([&](card::Card& c) -> Status {
+    card::ImportRequest request;
+    request.label = "imported";
+    auto made = c.import_private_key(request, rsa.components());
+    if (!made) return made.take_error();
+    return {};
+  });
+  reinsert();
+  login();
+  const auto other = generate("1");
+  tear([&](card::Card& c) { return c.delete_object(pair.private_key.ref); }, &other);
+}
+
+TEST_F(EtokenTrouble, CutWhileAPinIsChanged) {
+  const auto start = snapshot();
+  for (std::uint64_t n = 1;; ++n) {
+    restore(start);
+    const bool was_cut = cut(n, [&] {
+      (void)card->change_pin(Role::user, secret(etoken_user_pin), secret("another")).ok();
+    });
+    reinsert();
+    const bool is_old = card->login(Role::user, secret(etoken_user_pin)).ok();
+    EXPECT_TRUE(is_old || card->login(Role::user, secret("another")).ok()) << n;
+    if (!was_cut) return;
+  }
+}
+
+TEST_F(EtokenTrouble, CutWhileATokenIsInitialised) {
+  login();
+  generate("0");
+  const auto start = snapshot();
+  for (std::uint64_t n = 1;; ++n) {
+    restore(start);
+    const bool was_cut =
+        cut(n, [&] { (void)card->initialise("label", secret(etoken_officer_pin)).ok(); });
+    if (!was_cut) return;
+    reinsert();
+    const auto again = card->initialise("label", secret(etoken_officer_pin));
+    ASSERT_TRUE(again.ok()) << "after a cut at write " << n << ": " << why(again);
+    officer();
+    const auto set = card->set_user_pin(secret(etoken_user_pin));
+    ASSERT_TRUE(set.ok()) << why(set);
+    login();
+    EXPECT_TRUE(list().keys.empty());
+  }
+}
+
+TEST_F(EtokenTrouble, PulledAtEveryCommand) {
+  login();
+  const auto pair = generate("0");
+  const Bytes der = certificate_for(pair.public_key, "Somebody", 600);
+  ASSERT_TRUE(installing(der, "there")(*card).ok());
+  pull(generating("1"));
+  pull(installing(der));
+  pull([&](card::Card& c) -> Status {
+    auto listed = c.list();
+    if (!listed) return listed.take_error();
+    auto value = c.read_public_key(pair.private_key.ref);
+    if (!value) return value.take_error();
+    auto body = c.read_certificate(listed->certificates[0].ref);
+    if (!body) return body.take_error();
+    auto signature = c.sign(pair.private_key, Scheme::rsa_pkcs1, text);
+    if (!signature) return signature.take_error();
+    auto info = c.token_info();
+    if (!info) return info.take_error();
+    auto random = c.random(20);
+    if (!random) return random.take_error();
+    if (auto status = c.logout(); !status) return status;
+    return Error{ErrorKind::exists, "done"};
+  });
+}
+
+// ---- two programs on one token ---------------------------------------------------------------
+
+class EtokenShared : public EtokenTrouble {
+ protected:
+  EtokenShared() {
+    login();
+    first = generate("1", 1024, "A");
+    second = generate("2", 1024, "B");
+    auto made = card::identify(std::make_unique<ChipTransport>(bench), nullptr);
+    other = std::move(*made);
+    EXPECT_TRUE(other->login(Role::user, secret(etoken_user_pin)).ok());
+  }
+  bool is_by(const card::KeyPair& pair, const Result<Bytes>& signature) {
+    return verifies(pair.public_key, text, signature);
+  }
+  card::KeyPair first, second;
+  std::unique_ptr<card::Card> other;
+};
+
+TEST_F(EtokenShared, EachSignsWithItsOwnKey) {
+  connect();  // a program that knows no public key yet
+  login();
+  const auto mine = list().keys[0], theirs = list().keys[1];
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(is_by(first, card->sign(mine, Scheme::rsa_pkcs1, text)));
+    EXPECT_TRUE(is_by(second, other->sign(theirs, Scheme::rsa_pkcs1, text)));
+  }
+  // What was learnt for that is kept: alone again, one command.
+  EXPECT_TRUE(is_by(first, card->sign(mine, Scheme::rsa_pkcs1, text)));
+  spent();
+  EXPECT_TRUE(is_by(first, card->sign(mine, Scheme::rsa_pkcs1, text)));
+  EXPECT_EQ(spent(), 1u);
+}
+
+TEST_F(EtokenShared, NobodyWritesOverTheOthersObjects) {
+  list();
+  ASSERT_TRUE(other->list().ok());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(generating("c" + std::to_string(i))(*card).ok());
+    ASSERT_TRUE(generating("o" + std::to_string(i))(*other).ok());
+  }
+  card->forget_objects();
+  EXPECT_EQ(list().keys.size(), 8u);
+}
+
+TEST_F(EtokenShared, AFileSelectedByTheOtherIsNotReadAsOurs) {
+  const Bytes der = certificate_for(first.public_key, "One", 700);
+  ASSERT_TRUE(installing(der, "one")(*card).ok());
+  const auto reference = list().certificates[0].ref;
+  card->forget_objects();
+  ASSERT_TRUE(card->list().ok());
+  ASSERT_TRUE(other->token_info().ok());
+  EXPECT_EQ(*card->read_certificate(reference), der);
+  card::AttributeChange change;
+  change.label = "theirs";
+  ASSERT_TRUE(other->change_attributes(first.private_key.ref, change).ok());
+  change = {};
+  change.id = Bytes{7};
+  ASSERT_TRUE(card->change_attributes(first.private_key.ref, change).ok());
+  card->forget_objects();
+  EXPECT_EQ(list().keys[0].label, "theirs") << "what the other wrote is not written over";
+  EXPECT_EQ(list().keys[0].id, Bytes{7});
+}
+
+TEST_F(EtokenShared, ALoginThatTheOtherEndedComesBack) {
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+  ASSERT_TRUE(other->logout().ok());
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+  ASSERT_TRUE(other->login(Role::security_officer, secret(etoken_officer_pin)).ok());
+  EXPECT_TRUE(is_by(second, card->sign(second.private_key, Scheme::rsa_pkcs1, text)));
+  ASSERT_TRUE(card->store_data({"d", "a", {}, true}, Bytes(3)).ok());
+}
+
+TEST_F(EtokenShared, AnotherAppletSelectedInBetween) {
+  const Bytes other_applet = from_hex("00A4040008A00000000300000000").value();
+  const auto disturb = [&] { (void)bench.chip->transmit(other_applet); };
+  disturb();
+  EXPECT_EQ(list().keys.size(), 2u);
+  disturb();
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+  disturb();
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+  disturb();
+  EXPECT_EQ(card->random(8)->size(), 8u);
+  disturb();
+  const auto info = card->token_info();
+  EXPECT_TRUE(info.ok()) << why(info);
+  disturb();
+  EXPECT_TRUE(generating("3")(*card).ok());
+}
+
+/// On observed tokens a read of a protected file uses up the login [facts etoken §5.4].
+TEST_F(EtokenTrouble, ALoginUsedUpByEachReadIsMadeAgain) {
+  login();
+  const Bytes hidden(1300, 0x22);
+  ASSERT_TRUE(card->store_data({"hidden", "app", {}, true}, hidden).ok());
+  reinsert();
+  login();
+  int logins = 0;
+  bool is_used_up = false;
+  bench.watch = [&](ByteView command, ByteView answer) {
+    const bool is_ok = answer[answer.size() - 2] == 0x90;
+    if (command[0] == 0x80 && command[1] == 0x11 && is_ok) ++logins, is_used_up = false;
+    if (command[0] == 0x80 && command[1] == 0x18 && is_ok) is_used_up = true;
+  };
+  bench.distort = [&](Bytes& answer) {
+    // The chip answers, but the login was spent on the read before.
+    if (is_used_up && answer.size() > 100) answer = {0x69, 0x82};
+  };
+  const auto found = list();
+  ASSERT_EQ(found.data.size(), 1u);
+  const auto read = card->read_data(found.data[0].ref);
+  ASSERT_TRUE(read.ok()) << why(read);
+  EXPECT_EQ(*read, hidden);
+  EXPECT_GE(logins, 2);
+}
+
+// ---- what others left behind -----------------------------------------------------------------
+
+class EtokenForeign : public EtokenTrouble {
+ protected:
+  void raw(std::string_view command, std::string_view status = "9000") {
+    const auto answer = to_hex(bench.chip->transmit(from_hex(command).value()).bytes);
+    ASSERT_EQ(answer.substr(answer.size() - 4), status) << command;
+  }
+  /// Replaces attributes by bytes that are none of ours, as the vendor's software writes them.
+  void make_foreign(const char* file) {
+    raw("00A4080C0A 666650000220" + std::string(file) + "0001");
+    raw("8015000018 0E020000 1012 7711223344556677 889900112233445566 77");
+  }
+};
+
+TEST_F(EtokenForeign, TheVendorsObjectsAreListedReadAndUsed) {
+  login();
+  const auto pair = generate("1", 1024);
+  const Bytes der = certificate_for(pair.public_key, "Owner", 700);
+  ASSERT_TRUE(installing(der)(*card).ok());
+  make_foreign("1001");
+  make_foreign("3001");
+  reinsert();
+  auto found = list();
+  ASSERT_EQ(found.keys.size(), 1u);
+  ASSERT_EQ(found.certificates.size(), 1u);
+  EXPECT_EQ(found.keys[0].label, "Owner");
+  EXPECT_EQ(found.keys[0].bits, 1024u);
+  EXPECT_EQ(found.keys[0].id, card::default_key_id(pair.public_key));
+  EXPECT_EQ(found.certificates[0].id, found.keys[0].id);
+  EXPECT_EQ(*card->read_certificate(found.certificates[0].ref), der);
+  EXPECT_EQ(*card->read_public_key(found.keys[0].ref), pair.public_key);
+  login();
+  EXPECT_TRUE(verifies(pair.public_key, text, card->sign(found.keys[0], Scheme::rsa_pkcs1, text)));
+  EXPECT_EQ(relabelling(found.keys[0].ref, 5)(*card).error().kind, ErrorKind::unsupported);
+  // A key of the vendor's whose attributes are not to be seen at all.
+  raw("00A4080C0A 66665000022030010001");
+  raw("80E40000");
+  reinsert();
+  found = list();
+  ASSERT_EQ(found.keys.size(), 1u);
+  EXPECT_EQ(found.keys[0].label, "Owner");
+}
+
+TEST_F(EtokenForeign, UnfinishedObjectsArePassedOver) {
+  login();
+  const auto pair = generate("0");
+  raw("00A4080C08 6666500002203001");
+  raw("00A4080C0A 66665000022030010001");
+  raw("80E40000");
+  reinsert();
+  login();
+  EXPECT_TRUE(list().keys.empty());
+  const auto second = generate("0");
+  EXPECT_EQ(second.private_key.ref.token, 0x3002u);
+  prove(second);
+}
+
+// ---- full tokens -----------------------------------------------------------------------------
+
+TEST(EtokenFull, SaysSoAndStaysAsItWas) {
+  sim::ChipOptions options;
+  options.seed = 7;
+  options.memory = 12 * 1024;
+  ChipBench bench("etoken72k", options);
+  auto card = std::move(*card::identify(std::make_unique<ChipTransport>(bench), nullptr));
+  ASSERT_TRUE(card->login(Role::user, secret(etoken_user_pin)).ok());
+  const auto pair = card->generate(key_request("0"));
+  ASSERT_TRUE(pair.ok()) << why(pair);
+  const Bytes der = certificate_for(pair->public_key, "Somebody", 700);
+  Status status;
+  for (int i = 0; i < 100 && status; ++i) {
+    card::CertificateRequest request;
+    request.label = "certificate " + std::to_string(i);
+    auto installed = card->install_certificate(request, der);
+    if (!installed) status = installed.take_error();
+  }
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().kind, ErrorKind::no_space) << why(status);
+  const auto full = names(*card->list());
+  EXPECT_EQ(card->generate(key_request("1", 2048)).error().kind, ErrorKind::no_space);
+  EXPECT_EQ(names(*card->list()), full);
+  // A full token can be tidied up, and is of use again.
+  auto certificates = card->list()->certificates;
+  ASSERT_GT(certificates.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto deleted = card->delete_object(certificates[i].ref);
+    ASSERT_TRUE(deleted.ok()) << i << ": " << why(deleted);
+  }
+  card::CertificateRequest request;
+  request.label = "one more";
+  const auto installed = card->install_certificate(request, der);
+  EXPECT_TRUE(installed.ok()) << why(installed);
+}
+
+// ---- keys made elsewhere ---------------------------------------------------------------------
+
+TEST_F(EtokenTrouble, AnImportedKeySignsAndDecryptsAsOpensslExpects) {
+  const OpensslRsa rsa(2048);
+  login();
+  card::ImportRequest request;
+  request.id = {0x77};
+  request.label = "imported";
+  request.usage = sign_and_decrypt();
+  const auto imported = card->import_private_key(request, rsa.components());
+  ASSERT_TRUE(imported.ok()) << why(imported);
+  EXPECT_FALSE(imported->local || imported->always_sensitive || imported->never_extractable);
+  request.label = "public";
+  ASSERT_TRUE(card->store_public_key(request, rsa.public_key()).ok());
+  reinsert();
+  login();
+  const auto found = list();
+  ASSERT_EQ(found.keys.size(), 1u);
+  ASSERT_EQ(found.public_keys.size(), 1u);
+  EXPECT_EQ(found.public_keys[0].label, "public");
+  const auto& key = found.keys[0];
+  EXPECT_EQ(*card->read_public_key(key.ref), rsa.public_key());
+  const Bytes digest(32, 0x5C);
+  const auto signature =
+      card->sign(key, Scheme::rsa_pkcs1, card::digest_info(card::Digest::sha256, digest));
+  ASSERT_TRUE(signature.ok()) << why(signature);
+  EXPECT_TRUE(
+      rsa.verifies("-pkeyopt rsa_padding_mode:pkcs1 -pkeyopt digest:sha256", digest, *signature));
+  const Bytes plain = copy_of(as_bytes("a secret of some length"));
+  const auto opened = card->decrypt(key, Scheme::rsa_pkcs1, rsa.with_public("-encrypt", plain));
+  ASSERT_TRUE(opened.ok()) << why(opened);
+  EXPECT_EQ(*opened, plain);
+}
+
+TEST_F(EtokenTrouble, KeysThatAreNone) {
+  const OpensslRsa rsa(1024), small(512);
+  login();
+  EXPECT_EQ(card->import_private_key({}, small.components()).error().kind, ErrorKind::unsupported);
+  auto broken = rsa.components();
+  broken.modulus.back() ^= 2;
+  EXPECT_EQ(card->import_private_key({}, std::move(broken)).error().kind, ErrorKind::bad_data);
+  broken = rsa.components();
+  broken.prime2 = SecretBytes();
+  EXPECT_EQ(card->import_private_key({}, std::move(broken)).error().kind, ErrorKind::bad_data);
+  EXPECT_TRUE(list().keys.empty());
+  ASSERT_TRUE(card->logout().ok());
+  EXPECT_EQ(card->import_private_key({}, rsa.components()).error().kind, ErrorKind::not_logged_in);
+}
+
+}  // namespace
+}  // namespace kilt::test
