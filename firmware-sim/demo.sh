@@ -81,11 +81,23 @@ read_by_opensc() {
   show pkcs15-tool --list-keys --list-certificates
 }
 
+# The PIN that the token has when its owner gets it: the maker's, by the guides of the NCA; the ID card's is chosen at
+# the service centre.
+first_pin() {
+  case $card in
+    kaztoken*) echo 12345678 ;;
+    etoken* | jacarta*) echo 1234567890 ;;
+    kzid*) echo 1234 ;;
+    *) echo "no PIN is known of the card $card" >&2 && return 1 ;;
+  esac
+}
+
 inside() {
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  # The factory PIN is in the vendor's manual; a person types it, this script reads it from a file.
-  export KILT_DEMO_PIN=12345678
+  # A person types the PIN, this script reads it from a file.
+  KILT_DEMO_PIN=$(first_pin)
+  export KILT_DEMO_PIN
   (umask 077 && printf %s "$KILT_DEMO_PIN" > "$work/pin")
   step "the token as its owner gets it"
   show "$bin/kilt" list

@@ -25,9 +25,12 @@ BUDGET = {
 }
 
 
-class Costs(ForeignTest):
+class CertificateMaker(ForeignTest):
     def certificate(self, size, public_pem):
         """A certificate for this key of exactly this many bytes: a comment extension fills it up."""
+        self.openssl("req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.path("ca.key"), "-subj", "/CN=CA", "-days", "9",
+                     "-out", self.path("ca.pem"))
+        self.openssl("req", "-new", "-key", self.path("ca.key"), "-subj", "/CN=owner", "-out", self.path("x.csr"))
         padding = size
         while True:
             config = self.write("x.cnf", f"[e]\nnsComment={'x' * padding}\n" if padding else "[e]\n")
@@ -40,6 +43,8 @@ class Costs(ForeignTest):
             padding -= excess
             self.assertGreater(padding, 0)
 
+
+class Costs(CertificateMaker):
     def prepare(self, sim):
         """By OpenSC alone, so that neither module is favoured."""
         sim.run("pkcs15-init", "--erase-card")
@@ -50,9 +55,6 @@ class Costs(ForeignTest):
         sim.run("pkcs15-init", "--generate-key", "rsa/2048", *auth, "--id", "45", "--label", "key1", "--public-key-label", "pub1",
                 "--key-usage", "sign,decrypt")
         sim.run("pkcs15-tool", "--read-public-key", "45", "-o", self.path("pub.pem"))
-        self.openssl("req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.path("ca.key"), "-subj", "/CN=CA", "-days", "9",
-                     "-out", self.path("ca.pem"))
-        self.openssl("req", "-new", "-key", self.path("ca.key"), "-subj", "/CN=owner", "-out", self.path("x.csr"))
         der = self.certificate(CERTIFICATE_SIZE, self.path("pub.pem"))
         self.openssl("x509", "-inform", "DER", "-in", der, "-out", self.path("x.pem"))
         sim.run("pkcs15-init", "--store-certificate", self.path("x.pem"), *auth, "--id", "45", "--label", "cert1")
@@ -64,8 +66,7 @@ class Costs(ForeignTest):
                  env={"OPENSC_CONF": opensc_conf(self.directory)}) as sim:
             der = self.prepare(sim)
             # OpenSC leaves its login on the card [facts kaztoken §10.1 #15]; the workflow begins without one.
-            sim.control("remove")
-            sim.control("insert")
+            sim.reinsert()
             done = sim.run(WORKFLOWS, module, USER_PIN, KILT_SIM, *workflow, *([der] if workflow[0] == "certificate" else []))
         os.unlink(state)
         return json.loads(done.stdout)

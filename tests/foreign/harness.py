@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 BUILD = os.environ["KILT_BUILD"]
@@ -62,6 +63,18 @@ class Sim:
 
     def run(self, *command, **options):
         return run(*command, env=self.env, **options)
+
+    def reinsert(self):
+        """Card out and in again, as far as pcscd has noticed both."""
+        for word, present in (("remove", False), ("insert", True)):
+            self.control(word)
+            deadline = time.monotonic() + 30
+            while any(reader["present"] for reader in self.readers()) != present:
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"{word} was not noticed")
+
+    def readers(self):
+        return json.loads(self.run(KILT, "--json", "list", ok=None).stdout)["data"]["readers"]
 
     def control(self, *words):
         return run(KILT_SIM, *words, env=self.env).stdout

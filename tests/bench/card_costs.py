@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a signature costs on the cards that no foreign module of Debian can use: exact counts of APDUs, held by budgets.
+
+A card as its owner gets it, one RSA-2048 pair made by kilt and a certificate of 1468 bytes, over a private pcscd."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.environ["KILT_SOURCE"], "tests", "foreign"))
+sys.path.insert(0, os.path.join(os.environ["KILT_SOURCE"], "tests", "bench"))
+from cards import CARDS  # noqa: E402
+from costs import CERTIFICATE_SIZE, WORKFLOWS, CertificateMaker  # noqa: E402
+from harness import KILT, KILT_SIM, MODULE, Sim, main  # noqa: E402
+import json  # noqa: E402
+
+FIND, EVERYTHING, LATER = "find, log in, first signature", "everything, log in, signature", "later signature"
+GENERATE, CERTIFICATE = "key generation", "certificate without data blocks"
+
+# The most APDUs that kilt may need; None: only printed.
+BUDGETS = {
+    "etoken72k": {FIND: None, EVERYTHING: 18, LATER: 1, GENERATE: None, CERTIFICATE: None},
+    "jacarta": {FIND: None, EVERYTHING: 26, LATER: 1, GENERATE: 30, CERTIFICATE: 16},
+    "kzid": {FIND: 12, EVERYTHING: 60, LATER: 2, GENERATE: None, CERTIFICATE: None},
+}
+# What stands in the file beside the certificate [facts jacarta A16: 663 bytes for one of 486], and bytes per write.
+OVERHEAD = {"jacarta": 177}
+BLOCK = {"jacarta": 255, "etoken72k": 240, "kzid": 255}
+
+
+class CardCosts(CertificateMaker):
+    def measure(self, card, workflow):
+        state = self.path(f"{card.name}.state")
+        with Sim("--card", card.name, "--via", "pcscd", "--state", state, "--seed", "7") as sim:
+            pin = self.write("pin", card.user_pin)
+            sim.run(KILT, "key", "generate", "--label", "key1", "--id", "45", "--bits", "2048", "--pin-file", pin)
+            sim.run(KILT, "csr", "--key", "key1", "--subject", "CN=owner", "--pin-file", pin, "-o", self.path("card.csr"))
+            self.openssl("req", "-in", self.path("card.csr"), "-pubkey", "-noout", "-out", self.path("pub.pem"))
+            der = self.certificate(CERTIFICATE_SIZE, self.path("pub.pem"))
+            sim.run(KILT, "cert", "install", der, "--pin-file", pin)
+            sim.reinsert()
+            done = sim.run(WORKFLOWS, MODULE, card.user_pin, KILT_SIM, workflow, *([der] if workflow == "certificate" else []))
+        os.unlink(state)
+        return json.loads(done.stdout)
+
+    @staticmethod
+    def total(steps):
+        return sum(step["apdus"] for name, step in steps.items() if name not in (LATER, "token info"))
+
+    def spent(self, card):
+        sign = self.measure(card, "sign")
+        blocks = -(-(CERTIFICATE_SIZE + OVERHEAD.get(card.name, 0)) // BLOCK[card.name])
+        return {
+            FIND: self.total(sign),
+            EVERYTHING: self.total(self.measure(card, "everything")),
+            LATER: sign[LATER]["apdus"],
+            GENERATE: self.measure(card, "generate")["generate"]["apdus"],
+            CERTIFICATE: self.measure(card, "certificate")["certificate"]["apdus"] - blocks,
+        }
+
+    def test_budgets(self):
+        over = []
+        for name, budgets in BUDGETS.items():
+            ours = self.spent(CARDS[name])
+            print(f"\n{name + ', APDUs':36}{'kilt':>6}{'budget':>8}")
+            for step, budget in budgets.items():
+                print(f"{step:36}{ours[step]:6}{budget or '':>8}")
+                if budget is not None and ours[step] > budget:
+                    over.append(f"{name}, {step}: {ours[step]} > {budget}")
+        self.assertEqual(over, [])
+
+
+if __name__ == "__main__":
+    main()
