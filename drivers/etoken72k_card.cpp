@@ -49,7 +49,7 @@ EtokenCard::EtokenCard(std::unique_ptr<Link> link, const CardModel& model)
 }
 
 void EtokenCard::forget_state() {
-  files_.forget();
+  files_.forget_applet();
   login_.forget();
   login_.forget_blocked();
   user_pin_is_set_ = false;
@@ -67,6 +67,7 @@ void EtokenCard::forget_objects() {
 
 Result<std::string> EtokenCard::serial() {
   if (serial_) return *serial_;
+  if (auto status = files_.ensure_applet(); !status) return status.take_error();
   auto answer = link_->send(command::serial());
   if (answer && !answer->ok()) {
     // Another applet may be selected.

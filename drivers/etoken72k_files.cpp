@@ -19,7 +19,9 @@ bool refuses_length(apdu::StatusWord status) {
 
 Status Files::select_applet() {
   forget();
-  return select_etoken_applet(link_);
+  auto status = select_etoken_applet(link_);
+  if (status) is_applet_lost_ = false;
+  return status;
 }
 
 Result<apdu::ResponseApdu> Files::send(const Command& command) {
@@ -32,8 +34,9 @@ Result<apdu::ResponseApdu> Files::send(const Command& command) {
 }
 
 Result<apdu::ResponseApdu> Files::send_select(const FilePath& path, apdu::SelectAnswer how) {
-  const bool is_first = is_stale_;
+  const bool is_first = is_stale_ && !is_applet_lost_;
   forget();
+  if (auto status = ensure_applet(); !status) return status.take_error();
   auto answer = send(command::select(path, how));
   if (!answer) return answer;
   if (is_first && !answer->ok() && answer->status != apdu::sw::security_status_not_satisfied) {

@@ -50,6 +50,13 @@ class Files {
   void begin() { is_stale_ = true; }
   /// The card's selection is unknown.
   void forget() { current_.reset(); }
+  /// The card was reset: no applet is selected.
+  void forget_applet() {
+    forget();
+    is_applet_lost_ = true;
+  }
+  /// Selects the applet if it is known not to be.
+  Status ensure_applet() { return is_applet_lost_ ? select_applet() : Status{}; }
   /// Whether this was the last file that we selected, be it in an earlier operation.
   [[nodiscard]] bool was_selected(const FilePath& path) const { return current_ == path; }
   /// Selects the applet (again), which ends a login. removed, transport, unknown_card.
@@ -67,6 +74,7 @@ class Files {
   std::optional<FilePath> current_;
   std::optional<FileInfo> info_;  ///< of current_, where the card told it
   bool is_stale_ = true;
+  bool is_applet_lost_ = false;
   bool short_only_ = false;  ///< the card refused a long piece, or we may not ask it for one
 };
 

@@ -170,6 +170,7 @@ Result<Bytes> EtokenCard::decrypt(const KeyInfo& key, Scheme scheme, ByteView in
 
 Result<Bytes> EtokenCard::random(std::size_t count) {
   begin();
+  if (auto status = files_.ensure_applet(); !status) return status.take_error();
   Bytes bytes;
   while (bytes.size() < count) {
     auto block = login_.challenge();
