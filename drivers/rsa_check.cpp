@@ -62,4 +62,21 @@ Status check_private_key(const RsaPrivateKey& key) {
   return {};
 }
 
+Result<SecretBytes> private_exponent(const RsaPrivateKey& key) {
+  Number e(key.public_exponent), p(key.prime1.view()), q(key.prime2.view());
+  Number p_less, q_less, product, common, order, rest, exponent;
+  const bool made = e.ok() && p.ok() && q.ok() && mbedtls_mpi_sub_int(*p_less, *p, 1) == 0 &&
+                    mbedtls_mpi_sub_int(*q_less, *q, 1) == 0 &&
+                    mbedtls_mpi_gcd(*common, *p_less, *q_less) == 0 &&
+                    mbedtls_mpi_mul_mpi(*product, *p_less, *q_less) == 0 &&
+                    mbedtls_mpi_div_mpi(*order, *rest, *product, *common) == 0 &&
+                    mbedtls_mpi_inv_mod(*exponent, *e, *order) == 0;
+  SecretBytes bytes(key.modulus.size());
+  bytes.resize(key.modulus.size());
+  if (!made || mbedtls_mpi_write_binary(*exponent, bytes.data(), bytes.size()) != 0) {
+    return Error{ErrorKind::bad_data, "the private key's components do not belong together"};
+  }
+  return bytes;
+}
+
 }  // namespace kilt::card

@@ -14,4 +14,8 @@ namespace kilt::card {
 /// bad_data when the components do not make one RSA key (n = pq, coefficient and exponents fit).
 [[nodiscard]] Status check_private_key(const RsaPrivateKey& key);
 
+/// The private exponent d, e * d = 1 modulo lcm(p-1, q-1), as long as the modulus: for cards that
+/// want it beside the parts. bad_data when there is none.
+[[nodiscard]] Result<SecretBytes> private_exponent(const RsaPrivateKey& key);
+
 }  // namespace kilt::card

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Changing and deleting a JaCarta's objects.
+#include <algorithm>
+
+#include "drivers/jacarta_card.hpp"
+
+namespace kilt::card::jacarta {
+namespace {
+
+constexpr std::size_t longest_label = 255, longest_id = 64, longest_subject = 2048;
+constexpr std::uint32_t hidden_bit = 0x10000;
+
+Error gone() {
+  return {ErrorKind::not_found, "the object is not on the card (any more)"};
+}
+
+Area area_of(const ObjectRef& object) {
+  const bool hidden =
+      object.object_class == ObjectClass::private_key || (object.token & hidden_bit) != 0;
+  return hidden ? Area::hidden : Area::open;
+}
+
+/// Whether the number is one that a listing gives for this class.
+bool fits_class(const ObjectRef& object) {
+  const std::uint32_t fid = object.token & ~hidden_bit;
+  const auto within = [fid](std::uint32_t first, std::uint32_t last) {
+    return fid >= first && fid <= last;
+  };
+  switch (object.object_class) {
+    case ObjectClass::private_key:
+      return object.token == fid && within(id::private_key, id::private_key + index_max);
+    case ObjectClass::public_key:
+      return object.token == fid && within(id::public_key, id::public_key + index_max);
+    case ObjectClass::certificate:
+      return object.token == fid && (within(id::key_certificate, id::key_certificate + index_max) ||
+                                     within(id::certificate, id::certificate_max));
+    case ObjectClass::data:
+      return within(id::data, id::data_max);
+  }
+  return false;
+}
+
+void set_value(std::vector<Attribute>& attributes, Type type, Bytes value) {
+  for (auto& attribute : attributes) {
+    if (attribute.type == type) {
+      attribute.value = std::move(value);
+      return;
+    }
+  }
+  attributes.push_back({type, flag::modifiable, std::move(value)});
+}
+
+Status check_change(const ObjectRef& object, const AttributeChange& change) {
+  if (change.label && change.label->size() > longest_label) {
+    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
+  }
+  if (change.id && change.id->size() > longest_id) {
+    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
+  }
+  if (change.subject && change.subject->size() > longest_subject) {
+    return Error{ErrorKind::bad_argument, "a subject may have 2048 bytes at most"};
+  }
+  if (change.id && object.object_class == ObjectClass::data) {
+    return Error{ErrorKind::unsupported, "data objects have no id"};
+  }
+  if (change.subject && object.object_class != ObjectClass::private_key) {
+    return Error{ErrorKind::unsupported, "only private keys have a subject of their own"};
+  }
+  return {};
+}
+
+}  // namespace
+
+/// Brings the map in line with the keys there are.
+void JacartaCard::complete_map(ContainerMap& map, const std::vector<ListedKey>& keys) {
+  for (std::uint16_t index = 0; index <= mapped_index_max; ++index) {
+    const auto own = std::find_if(keys.begin(), keys.end(),
+                                  [&](const ListedKey& key) { return key.index == index; });
+    if (own == keys.end()) {
+      if (map.has(index)) map.clear(index);
+    } else if (!map.has(index)) {
+      map.set(index, {own->info.id, own->info.bits, false});
+    }
+  }
+}
+
+Result<ObjectFile*> JacartaCard::find_object(const ObjectRef& object) {
+  if (!fits_class(object)) return gone();
+  auto found = objects_.find(area_of(object), static_cast<std::uint16_t>(object.token), {});
+  if (found && !*found) return gone();
+  return found;
+}
+
+Status JacartaCard::change_attributes(const ObjectRef& object, const AttributeChange& change) {
+  const char* const what = "changing an object";
+  if (auto status = check_change(object, change); !status) return status;
+  if (auto status = prepare_write(what); !status) return status;
+  auto found = find_object(object);
+  if (!found) return found.take_error().within(what);
+  const auto whole = objects_.whole(**found);
+  if (!whole) return whole.error().within(what);
+  auto attributes = decode(*whole, (*found)->fid);
+  if (!attributes) return attributes.take_error().within(what);
+  if (change.label) set_value(*attributes, Type::label, copy_of(as_bytes(*change.label)));
+  if (change.id) set_value(*attributes, Type::id, *change.id);
+  if (change.subject) set_value(*attributes, Type::subject, *change.subject);
+  auto status = objects_.replace(**found, *attributes, objects_.freshness().after(1));
+  if (status && change.id && object.object_class == ObjectClass::private_key) {
+    const auto index = static_cast<std::uint16_t>(object.token - id::private_key);
+    const auto keys = private_keys();
+    if (!keys) return keys.error().within(what);
+    auto map = objects_.container_map(false);
+    if (!map) return map.take_error().within(what);
+    const bool is_default = map->is_default(index);
+    complete_map(*map, *keys);
+    for (const auto& key : *keys) {
+      if (key.index == index && index <= mapped_index_max)
+        map->set(index, {key.info.id, key.info.bits, is_default});
+    }
+    status = objects_.store_container_map(*map);
+  }
+  if (status) status = objects_.count(1);
+  if (!status) {
+    objects_.forget();
+    return status.take_error().within(what);
+  }
+  return {};
+}
+
+Status JacartaCard::delete_private_key(std::uint16_t index) {
+  // The key first: while its file is there it can be deleted again.
+  auto status = files_.remove(private_key_object(index));
+  if (!status && status.error().kind != ErrorKind::not_found) return status;
+  status = objects_.remove(Area::hidden, id::private_key | index);
+  if (!status) return status;
+  private_objects_.reset();
+  const auto keys = private_keys();
+  if (!keys) return keys.error();
+  auto map = objects_.container_map(keys->empty());
+  if (!map) return map.take_error();
+  complete_map(*map, *keys);
+  return objects_.store_container_map(*map);
+}
+
+Status JacartaCard::delete_public_key(std::uint16_t index) {
+  auto status = files_.remove(public_key_object(index));
+  if (!status && status.error().kind != ErrorKind::not_found) return status;
+  public_values_.erase(index);
+  return objects_.remove(Area::open, id::public_key | index);
+}
+
+Status JacartaCard::delete_object(const ObjectRef& object) {
+  if (auto status = prepare_write("deleting an object"); !status) return status;
+  const auto fid = static_cast<std::uint16_t>(object.token);
+  auto found = find_object(object);
+  // What cannot be read can be deleted; what is not there cannot.
+  if (!found && found.error().kind == ErrorKind::not_found) return found.take_error();
+  Status done;
+  if (object.object_class == ObjectClass::private_key) {
+    done = delete_private_key(static_cast<std::uint16_t>(fid - id::private_key));
+  } else if (object.object_class == ObjectClass::public_key) {
+    done = delete_public_key(static_cast<std::uint16_t>(fid - id::public_key));
+  } else {
+    done = objects_.remove(area_of(object), fid);
+  }
+  if (done) done = objects_.count(1);
+  if (!done) {
+    objects_.forget();
+    return done.take_error().within("deleting an object");
+  }
+  return {};
+}
+
+}  // namespace kilt::card::jacarta

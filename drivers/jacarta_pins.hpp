@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The LASER applet's two PINs, who is logged in, and how a new PIN reaches the card.
+#pragma once
+
+#include <optional>
+
+#include "drivers/jacarta_files.hpp"
+
+namespace kilt::card::jacarta {
+
+/// What SELECT tells of a PIN's object [facts jacarta A7, A16 #13, #14].
+struct PinFacts {
+  std::optional<int> tries_left, tries_max;
+  std::size_t min_length = pin::min_length, max_length = pin::max_length;
+  bool allows_secure_verify = false;
+  /// A PIN that was stored by its owner's software has a policy; one that initialisation left there
+  /// has none.
+  bool has_policy = false;
+};
+[[nodiscard]] PinFacts parse_pin_facts(ByteView properties);
+
+class Pins {
+ public:
+  Pins(Link& link, Files& files) : link_(link), files_(files) {}
+
+  struct State {
+    PinInfo info;
+    PinFacts facts;
+  };
+  /// One command; spends no try.
+  Result<State> status(Role role);
+  /// One try at most. The PIN goes in plain only where the card has no secure VERIFY, and never
+  /// after another form of it was judged.
+  Status login(Role role, const SecretBytes& pin);
+  /// Transport PIN 1, as every card is shipped; always plain [facts jacarta A8].
+  Status login_for_transport();
+  Status logout();
+  /// A new value of this PIN, under secure messaging; whoever the card wants is logged in.
+  Status store(Role role, const SecretBytes& new_pin);
+  Status reset_user_counter();
+
+  /// The login that we made, unless the applet was selected anew since.
+  [[nodiscard]] std::optional<Role> role() const;
+  void forget() { role_.reset(); }
+  /// not_logged_in unless the user is.
+  [[nodiscard]] Status require_user(const char* what) const;
+  [[nodiscard]] static Status check_length(Role role, std::size_t length);
+
+ private:
+  Result<apdu::ResponseApdu> verify(const SecretBytes& pin, bool secure);
+  Status judge(Role role, apdu::StatusWord status);
+
+  Link& link_;
+  Files& files_;
+  std::optional<Role> role_;
+  std::uint64_t applet_selections_ = 0;
+};
+
+/// Randomness of the system.
+Result<Bytes> host_random(std::size_t count);
+
+}  // namespace kilt::card::jacarta

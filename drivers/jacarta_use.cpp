@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Using a JaCarta's keys, and its random numbers.
+#include <algorithm>
+
+#include "apdu/tlv.hpp"
+#include "drivers/jacarta_card.hpp"
+#include "drivers/rsa_check.hpp"
+#include "drivers/rsa_padding.hpp"
+
+namespace kilt::card::jacarta {
+namespace {
+
+/// Eight bytes at least are known to work; more is allowed [facts jacarta A4].
+constexpr std::size_t random_step = 32;
+constexpr std::uint32_t result_tag = 0x80;
+
+Result<std::uint16_t> index_of(const KeyInfo& key) {
+  const auto& sizes = model().capabilities.front();
+  if (key.ref.object_class != ObjectClass::private_key || key.ref.token < id::private_key ||
+      key.ref.token > static_cast<std::uint32_t>(id::private_key + index_max) ||
+      key.bits % 8 != 0 || key.bits < sizes.min_bits || key.bits > sizes.max_bits) {
+    return Error{ErrorKind::bad_argument, "this is no private key of this card"};
+  }
+  return static_cast<std::uint16_t>(key.ref.token - id::private_key);
+}
+
+Status check_block(ByteView input, std::size_t size) {
+  if (input.size() == size) return {};
+  return Error{ErrorKind::bad_argument, "the input has " + std::to_string(input.size()) +
+                                            " bytes, the key takes " + std::to_string(size)};
+}
+
+Error no_scheme() {
+  return {ErrorKind::bad_argument, "the scheme does not fit an RSA key"};
+}
+
+/// The value in the answer's 80 object, or the whole answer of a signature.
+Result<Bytes> unwrapped(Bytes answer, bool in_object) {
+  if (!in_object) return answer;
+  apdu::BerReader reader(answer);
+  auto object = reader.expect(result_tag);
+  if (!object) return object.take_error().within("using a key");
+  if (auto end = reader.finish(); !end) return end.take_error().within("using a key");
+  return copy_of(object->value);
+}
+
+}  // namespace
+
+bool JacartaCard::only_key_on_card(std::uint16_t index) {
+  if (!objects_.is_listed(Area::hidden)) return false;
+  const auto all = objects_.ids(Area::hidden);
+  if (!all) return false;
+  std::size_t keys = 0;
+  bool is_there = false;
+  for (const auto fid : *all) {
+    if (fid < id::private_key || fid > id::private_key + index_max) continue;
+    ++keys;
+    is_there = is_there || fid == (id::private_key | index);
+  }
+  return keys == 1 && is_there;
+}
+
+/// `block` is what the key's power is taken of: the result is judged by it.
+Result<Bytes> JacartaCard::compute(const KeyInfo& key, const Command& command, ByteView block) {
+  auto index = index_of(key);
+  if (!index) return index.take_error();
+  const FilePath object = private_key_object(*index);
+  const bool in_object = command.apdu.p1() == 0x80;
+  // The current key object is the key [facts jacarta A4]. Between two operations another program
+  // may have selected another, and the card would compute with that without a word. So a result
+  // that relies on the past is checked with the public key; where that is not known it is read
+  // once, or the key is selected anew, unless the card has no other.
+  bool relies_on_past = files_.was_selected(object);
+  if (relies_on_past && !known_public_key(*index) && !only_key_on_card(*index)) {
+    relies_on_past = false;
+    (void)public_value(*index).ok();
+  }
+  for (;;) {
+    if (!relies_on_past) {
+      if (const auto selected = files_.select(object); !selected)
+        return selected.error().within("choosing the key");
+    }
+    const auto answer =
+        link_->send({command.apdu.clone(), command.evidence, command.operation, command.source});
+    if (!answer) return answer.error().within("using a key");
+    if (answer->ok()) {
+      auto result = unwrapped(answer->data, in_object);
+      if (!result) return result;
+      const auto* known = known_public_key(*index);
+      const bool fits =
+          result->size() * 8 == key.bits && (!known || is_private_power(*known, block, *result));
+      if (fits) return result;
+      if (!relies_on_past) {
+        return Error{ErrorKind::verify_failed,
+                     "the card's result does not fit the key's public half, so it is withheld; "
+                     "another public key may lie beside it, or the card failed"};
+      }
+    } else if (!relies_on_past) {
+      auto status = check(answer, "using a key");
+      if (status.error().kind == ErrorKind::not_logged_in) pins_.forget();
+      return status.take_error();
+    }
+    relies_on_past = false;
+    files_.forget();
+    files_.begin();
+  }
+}
+
+Result<Bytes> JacartaCard::sign(const KeyInfo& key, Scheme scheme, ByteView input) {
+  begin();
+  if (auto index = index_of(key); !index) return index.take_error();
+  const std::size_t size = key.bits / 8;
+  if (scheme == Scheme::rsa_raw) {
+    if (auto status = check_block(input, size); !status) return status.take_error();
+    return compute(key, command::raw(input), input);
+  }
+  if (scheme != Scheme::rsa_pkcs1) return no_scheme();
+  // The card pads; this is what it should make of it.
+  auto block = pkcs1_type1_pad(input, size);
+  if (!block) return block;
+  return compute(key, command::sign(input), *block);
+}
+
+/// Plain text tells nothing of the key that made it, so the key is selected in any case.
+Result<Bytes> JacartaCard::decrypt_with(const KeyInfo& key, Scheme scheme, ByteView input) {
+  auto index = index_of(key);
+  if (!index) return index.take_error();
+  if (const auto selected = files_.select(private_key_object(*index)); !selected)
+    return selected.error().within("choosing the key");
+  const auto answer =
+      link_->send(scheme == Scheme::rsa_raw ? command::raw(input) : command::decipher(input));
+  if (!answer) return answer.error().within("decrypting");
+  if (answer->status == apdu::sw::wrong_data && scheme == Scheme::rsa_pkcs1) {
+    return Error{ErrorKind::bad_data, "the cryptogram is not for this key, or is damaged",
+                 answer->status.value};
+  }
+  if (auto status = check(answer, "decrypting"); !status) {
+    if (status.error().kind == ErrorKind::not_logged_in) pins_.forget();
+    return status.take_error();
+  }
+  auto plain = unwrapped(answer->data, true);
+  if (!plain) return plain;
+  const bool fits =
+      scheme == Scheme::rsa_raw ? plain->size() == input.size() : plain->size() < input.size();
+  if (!fits) return Error{ErrorKind::protocol, "the card's plain text has an impossible length"};
+  return plain;
+}
+
+Result<Bytes> JacartaCard::decrypt(const KeyInfo& key, Scheme scheme, ByteView input) {
+  begin();
+  if (auto index = index_of(key); !index) return index.take_error();
+  if (scheme != Scheme::rsa_raw && scheme != Scheme::rsa_pkcs1) return no_scheme();
+  if (auto status = check_block(input, key.bits / 8); !status) return status.take_error();
+  return decrypt_with(key, scheme, input);
+}
+
+Result<Bytes> JacartaCard::random(std::size_t count) {
+  begin();
+  Bytes bytes;
+  while (bytes.size() < count) {
+    const std::size_t wanted = std::min(random_step, count - bytes.size());
+    const auto answer = link_->send(command::challenge(wanted));
+    if (auto status = check(answer, "getting random bytes"); !status) return status.take_error();
+    if (answer->data.size() != wanted) {
+      return Error{ErrorKind::protocol,
+                   "the card sent another number of random bytes than asked for"};
+    }
+    append(bytes, answer->data);
+  }
+  return bytes;
+}
+
+}  // namespace kilt::card::jacarta

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// A JaCarta in a test: the driver on the simulated chip.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "drivers/rsa_check.hpp"
+#include "drivers/rsa_padding.hpp"
+#include "tests/drivers/kaztoken_fixture.hpp"  // what tests of every card use
+
+namespace kilt::test {
+
+inline constexpr const char* jacarta_user_pin = "1234567890";
+inline constexpr const char* jacarta_officer_pin = "00000000";
+
+inline bool is_signature(const card::PublicKey& key, ByteView text,
+                         const Result<Bytes>& signature) {
+  EXPECT_TRUE(signature.ok()) << why(signature);
+  const auto block = card::pkcs1_type1_pad(text, key.modulus.size());
+  return signature && block && card::is_private_power(key, *block, *signature);
+}
+
+class Jacarta : public ::testing::Test {
+ protected:
+  explicit Jacarta(bool blank = false, const char* profile = "jacarta")
+      : bench(profile, options(blank)) {
+    connect();
+  }
+  static sim::ChipOptions options(bool blank) {
+    sim::ChipOptions made;
+    made.seed = 7;
+    made.blank = blank;
+    return made;
+  }
+  void connect() {
+    card.reset();
+    auto made = card::identify(std::make_unique<ChipTransport>(bench), nullptr);
+    ASSERT_TRUE(made.ok()) << why(made);
+    card = std::move(*made);
+  }
+  /// Power off and on, as when the token is pulled and put in again.
+  void reinsert() {
+    bench.pull_at = 0;
+    bench.nvram.before_write = nullptr;
+    bench.insert();
+    connect();
+  }
+  void login(const char* pin = jacarta_user_pin) {
+    const auto status = card->login(card::Role::user, secret(pin));
+    ASSERT_TRUE(status.ok()) << why(status);
+  }
+  void officer() {
+    const auto status = card->login(card::Role::security_officer, secret(jacarta_officer_pin));
+    ASSERT_TRUE(status.ok()) << why(status);
+  }
+  card::KeyPair generate(std::string_view id, std::size_t bits = 1024, const char* label = "AUTH") {
+    auto pair = card->generate(key_request(id, bits, label));
+    EXPECT_TRUE(pair.ok()) << why(pair);
+    return pair ? *pair : card::KeyPair{};
+  }
+  card::Directory list() {
+    auto found = card->list();
+    EXPECT_TRUE(found.ok()) << why(found);
+    return found ? *found : card::Directory{};
+  }
+  /// APDUs since the last call.
+  std::uint64_t spent() { return std::exchange(bench.exchanges, 0); }
+  /// A command of another program, past the driver.
+  std::string raw(std::string_view command) {
+    return to_hex(bench.chip->transmit(from_hex(command).value()).bytes);
+  }
+
+  ChipBench bench;
+  std::unique_ptr<card::Card> card;
+};
+
+}  // namespace kilt::test
