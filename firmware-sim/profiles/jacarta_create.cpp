@@ -7,8 +7,9 @@ namespace {
 
 namespace sw = apdu::sw;
 
-constexpr std::uint8_t delete_object = 0x00;
 constexpr std::uint8_t delete_df = 0x01;
+// assumed: eight levels with the MF; the vendor's files take five.
+constexpr std::size_t deepest_path = std::size_t{8} * 4;
 
 // That a key object is created by the rule for EFs is inferred: the vendor's rules for EFs and DFs
 // are equal in every DF [facts jacarta A6, A16].
@@ -53,6 +54,7 @@ Reply create_file(Laser& laser, const Command& command) {
   if (!made) return sw::wrong_data;
   made->object.path = laser.current_df.child(made->id);
   if (laser.find(made->object.path)) return sw::file_exists;
+  if (made->object.path.text().size() > deepest_path) return sw::not_enough_memory;
   const auto status = laser.files.store(made->object.file(), made->body);
   wipe(made->body);
   laser.current.reset();

@@ -296,6 +296,24 @@ TEST(LaserFiles, MemoryIsFinite) {
   EXPECT_EQ(find_profile("jacarta")->make(nvram, options), nullptr);
 }
 
+TEST(LaserFiles, DirectoriesDoNotNestForEver) {
+  LaserCard card;
+  std::string path = public_df;
+  const std::string df =
+      "00E038001B"
+      "62198A0104"
+      "83020700"
+      "80020000"
+      "860C000000000000000000000000";
+  for (int level = 4; level <= 8; ++level) {
+    card.select(path);
+    EXPECT_EQ(card.send(df), "9000") << level;
+    path += "0700";
+  }
+  card.select(path);
+  EXPECT_EQ(card.send(df), "6A84");
+}
+
 TEST(LaserFiles, NoKeyObjectIsReadAsBytes) {
   LaserCard card;
   card.log_in_so();
