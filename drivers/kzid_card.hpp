@@ -97,7 +97,9 @@ class KzidCard final : public Card {
   bool is_only_key();
 
   // -- kzid_enrol.cpp: making
+  Status begin_write();
   Status prepare_write(const char* what);
+  Status begin_application();
   Status describe_all();
   Result<std::uint8_t> empty_object();
   Result<KeyPair> make_pair(const GenerateRequest& request, std::uint8_t number, bool described);

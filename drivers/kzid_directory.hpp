@@ -37,7 +37,9 @@ class Directories {
   /// over, and removed only when the card is full.
   Result<std::uint16_t> create_value(std::uint16_t first, const std::vector<std::uint16_t>& used,
                                      std::size_t size);
-  /// TokenInfo, where the card's is empty: with the first entry DF 0101 becomes a PKCS #15 one.
+  /// ODF was read, and names nothing yet.
+  [[nodiscard]] bool is_empty() const { return odf_ && odf_->empty(); }
+  /// Writes TokenInfo where the card's is empty.
   Status describe_token(const std::string& label, const std::string& serial);
 
  private:

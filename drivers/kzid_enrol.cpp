@@ -41,12 +41,17 @@ pkcs15::PublicKeyEntry public_entry(std::uint8_t number, const std::string& labe
 
 }  // namespace
 
-Status KzidCard::prepare_write(const char* what) {
+/// A directory that was read before this transaction is never written back, and nothing is written
+/// where another program may have led the card.
+Status KzidCard::begin_write() {
   begin();
-  if (auto status = pins_.require_user(what); !status) return status;
-  // A directory that was read before this transaction is never written back.
   forget_objects();
   return place_.enter_surely();
+}
+
+Status KzidCard::prepare_write(const char* what) {
+  if (auto status = pins_.require_user(what); !status) return status;
+  return begin_write();
 }
 
 /// Puts the entry of a key object into a directory, in the place of an older one.
@@ -151,6 +156,15 @@ Result<KeyPair> KzidCard::generate(const GenerateRequest& request) {
   return pair;
 }
 
+/// The first entry makes a PKCS #15 application of DF 0101: that has a TokenInfo.
+Status KzidCard::begin_application() {
+  if (!directories_.is_empty()) return {};
+  auto number = serial();
+  if (!number) return number.take_error();
+  if (auto status = place_.enter_surely(); !status) return status;
+  return directories_.describe_token(model().name, *number);
+}
+
 /// The public half is entered before the pair is made: it is seen when the object holds a key, and
 /// a power cut after that leaves a pair with its name. The private half's entry comes last.
 Result<KeyPair> KzidCard::make_pair(const GenerateRequest& request, std::uint8_t number,
@@ -158,15 +172,12 @@ Result<KeyPair> KzidCard::make_pair(const GenerateRequest& request, std::uint8_t
   const KeyUsage usage = usable(request.usage);
   auto half = public_entry(number, request.public_label, request.id, usage, key::bits);
   if (is_described) {
-    if (auto named = serial(); !named) return named.take_error();
-    if (auto status = place_.enter_surely(); !status) return status.take_error();
+    if (auto status = begin_application(); !status) return status.take_error();
     if (auto status = describe_all(); !status) return status.take_error();
     // What an interrupted deletion left of an older key.
     if (auto status = set_entry(Kind::private_keys, number, std::nullopt); !status)
       return status.take_error();
     if (auto status = set_entry(Kind::public_keys, number, pkcs15::encode(half)); !status)
-      return status.take_error();
-    if (auto status = directories_.describe_token(model().name, *serial_); !status)
       return status.take_error();
   }
   if (auto made = keys_.generate(number); !made) {
@@ -328,8 +339,7 @@ Result<CertificateInfo> KzidCard::install_certificate(const CertificateRequest& 
   auto certificate = Certificate::parse(der);
   if (!certificate) return certificate.take_error().within(what);
   if (auto status = check_names(request.id, request.label); !status) return status.take_error();
-  begin();
-  forget_objects();
+  if (auto status = begin_write(); !status) return status.take_error().within(what);
   auto has_directories = directories_.exist();
   if (!has_directories) return has_directories.take_error();
   if (!*has_directories) {
@@ -337,7 +347,7 @@ Result<CertificateInfo> KzidCard::install_certificate(const CertificateRequest& 
     if (!beside) return beside.take_error().within(what);
     return beside;
   }
-  if (auto status = prepare_write(what); !status) return status.take_error();
+  if (auto status = pins_.require_user(what); !status) return status.take_error();
   std::optional<std::uint8_t> number;
   if (certificate->key) {
     auto found = key_of(*certificate->key, request.id);

@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: Apache-2.0
+// Power cuts at every write, removal at every exchange, two programs on one card, full cards, keys
+// that others made, certificates beside the card, and cards that answer nonsense.
+#include <algorithm>
+#include <functional>
+
+#include "tests/drivers/kzid_fixture.hpp"
+
+namespace kilt::test {
+namespace {
+
+using card::ObjectClass;
+using card::Role;
+using card::Scheme;
+
+const Bytes text(20, 0x31);
+
+class KzidTrouble : public Kzid {
+ protected:
+  using Kzid::Kzid;
+  using Operation = std::function<Status(card::Card&)>;
+  using Cells = std::vector<std::pair<std::string, Bytes>>;
+
+  Cells snapshot() {
+    Cells cells;
+    for (const auto& name : bench.nvram.cells_with_prefix(""))
+      cells.emplace_back(name, *bench.nvram.read(name));
+    return cells;
+  }
+  void restore(const Cells& cells) {
+    bench.nvram.before_write = nullptr;
+    bench.nvram.erase_all();
+    for (const auto& [name, value] : cells)
+      bench.nvram.write(name, value);
+    reinsert();
+  }
+  void prove(const card::KeyPair& pair) {
+    const auto signature = card->sign(pair.private_key, Scheme::rsa_pkcs1, text);
+    EXPECT_TRUE(fits(pair.public_key, text, signature));
+  }
+
+  /// Cuts the power before each write of `operation` in turn. Afterwards the card shows the old
+  /// state or the new, and the operation, done again where it was not finished, gives the new.
+  void tear(const Operation& operation, const card::KeyPair* witness = nullptr) {
+    const auto start = snapshot();
+    login();
+    const auto before = names_of(list());
+    const auto done = operation(*card);
+    ASSERT_TRUE(done.ok()) << why(done);
+    reinsert();
+    const auto after = names_of(list());
+    ASSERT_NE(before, after);
+    for (std::uint64_t cut = 1;; ++cut) {
+      restore(start);
+      login();
+      const auto base = bench.nvram.writes();
+      bool was_cut = false;
+      bench.nvram.before_write = [&](std::uint64_t n) {
+        if (n - base != cut) return;
+        was_cut = true;
+        throw sim::PowerCut{};
+      };
+      (void)operation(*card).ok();
+      bench.nvram.before_write = nullptr;
+      if (!was_cut) {
+        EXPECT_GT(cut, 1u);
+        return;
+      }
+      reinsert();
+      login();
+      if (witness) prove(*witness);
+      const auto seen = names_of(list());
+      ASSERT_TRUE(seen == before || seen == after)
+          << "after a cut at write " << cut << ": " << ::testing::PrintToString(seen);
+      if (seen == after) continue;
+      const auto again = operation(*card);
+      ASSERT_TRUE(again.ok()) << "after a cut at write " << cut << ": " << why(again);
+      reinsert();
+      ASSERT_EQ(names_of(list()), after) << "after a cut at write " << cut;
+    }
+  }
+  /// Pulls the card before each exchange of `operation` in turn.
+  void pull(const Operation& operation) {
+    const auto start = snapshot();
+    for (std::uint64_t at = 1;; ++at) {
+      restore(start);
+      login();
+      bench.exchanges = 0;
+      bench.pull_at = at;
+      const auto pulled = operation(*card);
+      if (bench.exchanges < at) return;
+      // Clean-up after a finished operation may be lost without harm.
+      if (!pulled) {
+        EXPECT_EQ(pulled.error().kind, ErrorKind::removed) << at << ": " << why(pulled);
+        EXPECT_EQ(card->login(Role::user, secret(id_pin)).error().kind, ErrorKind::removed);
+      }
+      reinsert();
+      login();
+      ASSERT_TRUE(card->list().ok());
+      const auto again = operation(*card);
+      const auto kind = again ? ErrorKind::exists : again.error().kind;
+      const bool was_done = kind == ErrorKind::exists || kind == ErrorKind::not_found;
+      ASSERT_TRUE(pulled.ok() || was_done) << at << ": " << why(again);
+    }
+  }
+
+  static Operation generating(std::string id) {
+    return [id](card::Card& c) -> Status {
+      auto made = c.generate(key_request(id, 2048, "NEW"));
+      if (!made) return made.take_error();
+      return {};
+    };
+  }
+  static Operation installing(Bytes der, std::string label = "NEW") {
+    return [der = std::move(der), label](card::Card& c) -> Status {
+      card::CertificateRequest request;
+      request.label = label;
+      auto made = c.install_certificate(request, der);
+      if (!made) return made.take_error();
+      return {};
+    };
+  }
+};
+
+TEST_F(KzidTrouble, CutWhileTheFirstKeyIsGenerated) {
+  tear(generating("1"));
+}
+
+TEST_F(KzidTrouble, CutWhileASecondKeyIsGenerated) {
+  login();
+  const auto first = generate("0");
+  tear(generating("1"), &first);
+}
+
+TEST_F(KzidTrouble, CutWhileACertificateIsInstalled) {
+  login();
+  const auto first = generate("0");
+  tear(installing(certificate_for(first.public_key, "Somebody", 900)), &first);
+  reinsert();
+  login();
+  ASSERT_TRUE(
+      installing(certificate_for(first.public_key, "Somebody old", 700), "OLD")(*card).ok());
+  tear(installing(certificate_for(first.public_key, "Somebody new", 700), std::string(250, 'L')),
+       &first);
+}
+
+TEST_F(KzidTrouble, CutWhileAKeyIsDeleted) {
+  login();
+  const auto first = generate("0"), second = generate("1");
+  tear([&](card::Card& c) { return c.delete_object(first.private_key.ref); }, &second);
+}
+
+TEST_F(KzidTrouble, CutWhileADirectoryIsSwitched) {
+  login();
+  const auto pair = generate("0");
+  for (int i = 0; i < 9; ++i) {
+    const Bytes der = certificate_for(pair.public_key, "Somebody " + std::to_string(i), 420);
+    ASSERT_TRUE(installing(der, "certificate number " + std::to_string(i))(*card).ok());
+  }
+  tear([](card::Card& c) -> Status {
+    const auto found = c.list();
+    if (!found) return found.error();
+    card::AttributeChange change;
+    change.label = "another label";
+    return c.change_attributes(found->certificates[0].ref, change);
+  });
+}
+
+TEST_F(KzidTrouble, PulledAtEveryExchange) {
+  login();
+  const auto pair = generate("0");
+  const Bytes der = certificate_for(pair.public_key, "Somebody", 600);
+  ASSERT_TRUE(installing(der, "there")(*card).ok());
+  pull(generating("1"));
+  pull(installing(der));
+  pull([&](card::Card& c) -> Status {
+    auto listed = c.list();
+    if (!listed) return listed.take_error();
+    auto value = c.read_public_key(pair.private_key.ref);
+    if (!value) return value.take_error();
+    auto body = c.read_certificate(listed->certificates[0].ref);
+    if (!body) return body.take_error();
+    auto signature = c.sign(pair.private_key, Scheme::rsa_pkcs1, text);
+    if (!signature) return signature.take_error();
+    auto info = c.token_info();
+    if (!info) return info.take_error();
+    return c.logout();
+  });
+  pull([&](card::Card& c) { return c.delete_object(pair.private_key.ref); });
+  pull([](card::Card& c) { return c.change_pin(Role::user, secret(id_pin), secret(id_pin)); });
+}
+
+TEST_F(KzidTrouble, PulledOrCutAWrongPinNeverCostsTwoTries) {
+  const auto start = snapshot();
+  for (std::uint64_t cut = 1; cut < 4; ++cut) {
+    restore(start);
+    const auto base = bench.nvram.writes();
+    bench.nvram.before_write = [&](std::uint64_t n) {
+      if (n - base == cut) throw sim::PowerCut{};
+    };
+    (void)card->login(Role::user, secret("0000")).ok();
+    reinsert();
+    EXPECT_GE(card->pin_status(Role::user)->tries_left, 2);
+  }
+}
+
+// ---- two programs on one card ----------------------------------------------------------------
+
+class KzidShared : public KzidTrouble {
+ protected:
+  KzidShared() {
+    login();
+    first = generate("1", "A");
+    second = generate("2", "B");
+    other = another();
+    EXPECT_TRUE(other->login(Role::user, secret(id_pin)).ok());
+  }
+  bool is_by(const card::KeyPair& pair, const Result<Bytes>& signature) {
+    return fits(pair.public_key, text, signature);
+  }
+  card::KeyPair first, second;
+  std::unique_ptr<card::Card> other;
+};
+
+TEST_F(KzidShared, EachSignsWithItsOwnKey) {
+  connect();  // a program that knows no public key yet
+  login();
+  const auto mine = list().keys[0], theirs = list().keys[1];
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(is_by(first, card->sign(mine, Scheme::rsa_pkcs1, text)));
+    EXPECT_TRUE(is_by(second, other->sign(theirs, Scheme::rsa_pkcs1, text)));
+  }
+  EXPECT_TRUE(is_by(first, card->sign(mine, Scheme::rsa_pkcs1, text)));
+  spent();
+  EXPECT_TRUE(is_by(first, card->sign(mine, Scheme::rsa_pkcs1, text)));
+  EXPECT_EQ(spent(), 2u);
+}
+
+TEST_F(KzidShared, AKeyFoundByItsIdAloneIsNotMistaken) {
+  connect();
+  login();
+  const auto key = card->list_classes({true, false, false, false})->keys[0];
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(is_by(first, card->sign(key, Scheme::rsa_pkcs1, text)));
+    EXPECT_TRUE(is_by(second, other->sign(second.private_key, Scheme::rsa_pkcs1, text)));
+  }
+}
+
+TEST_F(KzidShared, AKeySetBehindOurBackIsNoticed) {
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+  EXPECT_EQ(raw("002241A409950140840188800102"), "9000");
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+}
+
+TEST_F(KzidShared, AnotherDirectoryIsLeftAgain) {
+  const Bytes der = certificate_for(first.public_key, "One", 700);
+  ASSERT_TRUE(installing(der, "one")(*card).ok());
+  const auto reference = list().certificates[0].ref;
+  const std::vector<Operation> operations{
+      [&](card::Card& c) -> Status {
+        EXPECT_TRUE(is_by(first, c.sign(first.private_key, Scheme::rsa_pkcs1, text)));
+        return {};
+      },
+      [&](card::Card& c) -> Status {
+        EXPECT_EQ(names_of(*c.list()).size(), 5u);
+        return {};
+      },
+      [&](card::Card& c) -> Status {
+        c.forget_objects();
+        EXPECT_EQ(names_of(*c.list()).size(), 5u);
+        return {};
+      },
+      [&](card::Card& c) -> Status {
+        c.forget_objects();
+        EXPECT_EQ(*c.read_certificate(reference), der);
+        return {};
+      },
+      [&](card::Card& c) -> Status {
+        c.forget_objects();
+        EXPECT_EQ(*c.read_public_key(second.private_key.ref), second.public_key);
+        return {};
+      },
+      [&](card::Card& c) -> Status { return c.login(Role::user, secret(id_pin)); },
+      [&](card::Card& c) -> Status { return c.token_info() ? Status{} : Error{}; },
+      generating("3"),
+      installing(certificate_for(second.public_key, "Two", 300), "two"),
+  };
+  for (std::size_t i = 0; i + 2 < operations.size(); ++i) {
+    for (const char* foreign : {"00A4000C023F00", "00A4020C022F02", "00A4000C020101"}) {
+      raw(foreign);
+      const auto done = operations[i](*card);
+      EXPECT_TRUE(done.ok()) << i << " after " << foreign << ": " << why(done);
+    }
+  }
+  for (std::size_t i = operations.size() - 2; i < operations.size(); ++i) {
+    ASSERT_EQ(raw("00A4000C023F00"), "9000");
+    const auto done = operations[i](*card);
+    EXPECT_TRUE(done.ok()) << i << ": " << why(done);
+  }
+}
+
+TEST_F(KzidShared, NobodyWritesOverTheOthersEntries) {
+  list();
+  ASSERT_TRUE(other->list().ok());
+  ASSERT_TRUE(generating("c")(*card).ok());
+  ASSERT_TRUE(generating("o")(*other).ok());
+  card->forget_objects();
+  EXPECT_EQ(list().keys.size(), 4u);
+  EXPECT_EQ(list().public_keys.size(), 4u);
+  EXPECT_EQ(generating("x")(*card).error().kind, ErrorKind::no_space);
+  EXPECT_EQ(*card->read_public_key(first.private_key.ref), first.public_key);
+}
+
+TEST_F(KzidShared, LoggedOutByTheOther) {
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+  ASSERT_TRUE(other->logout().ok());
+  card->forget_state();  // what a new epoch makes its owner do
+  EXPECT_EQ(card->sign(first.private_key, Scheme::rsa_pkcs1, text).error().kind,
+            ErrorKind::not_logged_in);
+  login();
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+}
+
+// ---- what others left behind -----------------------------------------------------------------
+
+class KzidForeign : public KzidTrouble {
+ protected:
+  /// A pair made by a program that keeps no directory, as the verifier of the national CA.
+  void make_pair(const std::string& number) {
+    raw("00A4000C023F00");
+    ASSERT_EQ(raw("00200002083132333430303030"), "9000");
+    raw("00A4000C020101");
+    ASSERT_EQ(raw("0046020005A40384018" + number), "9000");
+    bench.insert();
+    connect();
+  }
+};
+
+TEST_F(KzidForeign, KeysWithoutADirectoryAreListedUsedAndNamed) {
+  make_pair("8");
+  for (const bool alone : {true, false}) {
+    const auto found = card->list_classes({true, !alone, !alone, false});
+    ASSERT_TRUE(found.ok()) << why(found);
+    ASSERT_EQ(found->keys.size(), 1u);
+    EXPECT_EQ(found->keys[0].label, "key 8");
+    EXPECT_FALSE(found->keys[0].local);
+    connect();
+  }
+  auto key = list().keys[0];
+  const auto value = card->read_public_key(key.ref);
+  ASSERT_TRUE(value.ok()) << why(value);
+  EXPECT_EQ(key.id, card::default_key_id(*value));
+  EXPECT_EQ(list().public_keys.size(), 1u);
+  login();
+  EXPECT_TRUE(fits(*value, text, card->sign(key, Scheme::rsa_pkcs1, text)));
+  const auto own = generate("1");
+  EXPECT_EQ(own.private_key.ref.token, 7u);
+  reinsert();
+  EXPECT_EQ(card->list_classes({true, false, false, false})->keys.size(), 2u)
+      << "entered with the first key of ours";
+  EXPECT_EQ(*card->read_public_key(key.ref), *value);
+  login();
+  card::AttributeChange change;
+  change.label = "mine";
+  ASSERT_TRUE(card->change_attributes(key.ref, change).ok());
+  EXPECT_EQ(list().keys[1].label, "mine");
+  EXPECT_TRUE(card->delete_object(key.ref).ok());
+  EXPECT_EQ(list().keys.size(), 1u);
+}
+
+TEST_F(KzidForeign, AKeyThatWasMadeAnewIsNotTakenForTheOldOne) {
+  login();
+  const auto old = generate("1");
+  const auto key = list().keys[0];
+  make_pair("7");
+  login();
+  const auto value = card->read_public_key(key.ref);
+  ASSERT_TRUE(value.ok());
+  EXPECT_NE(*value, old.public_key);
+  EXPECT_TRUE(fits(*value, text, card->sign(key, Scheme::rsa_pkcs1, text)));
+}
+
+// ---- certificates beside the card ------------------------------------------------------------
+
+class KzidBare : public KzidForeign {
+ protected:
+  KzidBare() {
+    // Nothing of PKCS #15 on it: as if the card did not know the files.
+    bench.watch = nullptr;
+    bench.distort = nullptr;
+    make_pair("7");
+    bare();
+  }
+  /// The chip behind a transport that answers 6A82 to each SELECT of an EF in DF 0101.
+  void bare() {
+    class Bare : public ChipTransport {
+     public:
+      explicit Bare(ChipBench& chip) : ChipTransport(chip), chip_(chip) {}
+      Result<Bytes> transmit(ByteView command) override {
+        const bool is_file =
+            command.size() > 5 && command[1] == 0xA4 && command[2] == 0x02 && command[5] != 0x2F;
+        if (!is_file) return ChipTransport::transmit(command);
+        ++chip_.exchanges;
+        return from_hex("6A82").value();
+      }
+
+     private:
+      ChipBench& chip_;
+    };
+    card = std::move(*card::identify(std::make_unique<Bare>(bench), nullptr));
+  }
+};
+
+TEST_F(KzidBare, KeepsItsCertificatesInSideFiles) {
+  const auto keys = list().keys;
+  ASSERT_EQ(keys.size(), 1u);
+  const auto value = card->read_public_key(keys[0].ref);
+  ASSERT_TRUE(value.ok());
+  EXPECT_TRUE(list().certificates.empty());
+  const Bytes der = certificate_for(*value, "Somebody", 1468);
+  auto installed = card->install_certificate({}, der);
+  ASSERT_TRUE(installed.ok()) << why(installed);
+  EXPECT_TRUE(installed->kept_in.starts_with(directory.file("data") + "/kilt/"));
+  EXPECT_EQ(read_file(installed->kept_in), der);
+  EXPECT_EQ(card->install_certificate({}, der).error().kind, ErrorKind::exists);
+  bench.insert();
+  bare();
+  const auto found = list();
+  ASSERT_EQ(found.certificates.size(), 1u);
+  EXPECT_EQ(found.certificates[0].id, keys[0].id);
+  EXPECT_EQ(found.certificates[0].label, keys[0].label);
+  EXPECT_EQ(found.certificates[0].kept_in, installed->kept_in);
+  EXPECT_EQ(*card->read_certificate(found.certificates[0].ref), der);
+  // A renewed one takes its place.
+  const Bytes renewed = certificate_for(*value, "Somebody", 900);
+  ASSERT_TRUE(card->install_certificate({}, renewed).ok());
+  EXPECT_EQ(*card->read_certificate(found.certificates[0].ref), renewed);
+  ASSERT_TRUE(card->delete_object(found.certificates[0].ref).ok());
+  EXPECT_TRUE(list().certificates.empty());
+  EXPECT_EQ(card->read_certificate(found.certificates[0].ref).error().kind, ErrorKind::not_found);
+}
+
+TEST_F(KzidBare, TakesNoCertificateOfAnotherKey) {
+  auto stranger = *card->read_public_key(list().keys[0].ref);
+  const Bytes own = certificate_for(stranger, "Somebody");
+  stranger.modulus[7] ^= 1;
+  card::CertificateRequest request;
+  request.allow_without_key = true;
+  EXPECT_EQ(card->install_certificate(request, certificate_for(stranger, "Else")).error().kind,
+            ErrorKind::key_mismatch);
+  request.id = {1};
+  EXPECT_EQ(card->install_certificate(request, own).error().kind, ErrorKind::unsupported);
+}
+
+TEST_F(KzidBare, GeneratesButCannotName) {
+  login();
+  EXPECT_EQ(card->generate(key_request("1", 2048)).error().kind, ErrorKind::unsupported);
+  const auto pair = generate("");
+  EXPECT_EQ(pair.private_key.label, "key 8");
+  EXPECT_EQ(pair.private_key.id, card::default_key_id(pair.public_key));
+  const auto found = list();
+  ASSERT_EQ(found.keys.size(), 2u);
+  EXPECT_EQ(found.keys[1].label, pair.private_key.label);
+  EXPECT_EQ(found.keys[1].id, pair.private_key.id);
+  card::AttributeChange change;
+  change.label = "x";
+  EXPECT_EQ(card->change_attributes(found.keys[1].ref, change).error().kind,
+            ErrorKind::unsupported);
+  ASSERT_TRUE(card->delete_object(found.keys[1].ref).ok());
+  EXPECT_EQ(list().keys.size(), 1u);
+}
+
+TEST_F(KzidBare, FindsAKeyAndSigns) {
+  spent();
+  bare();
+  const auto found = card->list_classes({true, false, false, false});
+  ASSERT_EQ(found->keys.size(), 1u);
+  login();
+  ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
+  EXPECT_LE(spent(), 15u) << "the missing directories are looked for twice, once from the MF";
+  ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
+  EXPECT_EQ(spent(), 2u);
+}
+
+// ---- full cards, odd answers -----------------------------------------------------------------
+
+TEST(KzidFull, SaysSoAndStaysAsItWas) {
+  const TemporaryDirectory directory;
+  ::setenv("XDG_DATA_HOME", directory.file("data").c_str(), 1);
+  sim::ChipOptions options;
+  options.seed = 7;
+  options.memory = 12 * 1024;
+  ChipBench bench("kzid", options);
+  auto card = std::move(*card::identify(std::make_unique<ChipTransport>(bench), nullptr));
+  ASSERT_TRUE(card->login(Role::user, secret(id_pin)).ok());
+  const auto pair = card->generate(key_request("0", 2048));
+  ASSERT_TRUE(pair.ok()) << why(pair);
+  Status status;
+  for (int i = 0; i < 100 && status; ++i) {
+    card::CertificateRequest request;
+    request.label = "certificate " + std::to_string(i);
+    auto installed =
+        card->install_certificate(request, certificate_for(pair->public_key, "Somebody", 900));
+    if (!installed) status = installed.take_error();
+  }
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().kind, ErrorKind::no_space) << why(status);
+  auto certificates = card->list()->certificates;
+  ASSERT_GT(certificates.size(), 3u);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto deleted = card->delete_object(certificates[i].ref);
+    ASSERT_TRUE(deleted.ok()) << i << ": " << why(deleted);
+  }
+  const auto installed =
+      card->install_certificate({}, certificate_for(pair->public_key, "Somebody new", 900));
+  EXPECT_TRUE(installed.ok()) << why(installed);
+  EXPECT_TRUE(card->sign(pair->private_key, Scheme::rsa_pkcs1, text).ok());
+}
+
+TEST_F(KzidTrouble, ASignatureThatDoesNotFitIsWithheld) {
+  login();
+  const auto pair = generate("1");
+  bench.distort = [](Bytes& answer) {
+    if (answer.size() == 258) answer[100] ^= 1;
+  };
+  const auto signature = card->sign(pair.private_key, Scheme::rsa_pkcs1, text);
+  ASSERT_FALSE(signature.ok());
+  EXPECT_EQ(signature.error().kind, ErrorKind::verify_failed);
+  bench.distort = nullptr;
+  prove(pair);
+}
+
+TEST_F(KzidTrouble, TruncatedAnswersAreErrors) {
+  login();
+  const auto pair = generate("1");
+  ASSERT_TRUE(installing(certificate_for(pair.public_key, "Somebody", 700))(*card).ok());
+  for (const std::size_t keep : {0, 1, 3, 20, 255}) {
+    connect();
+    login();
+    bench.distort = [&](Bytes& answer) {
+      if (answer.size() > keep + 2)
+        answer.erase(answer.begin() + static_cast<std::ptrdiff_t>(keep), answer.end() - 2);
+    };
+    const auto found = card->list();
+    if (found) {
+      for (const auto& certificate : found->certificates)
+        EXPECT_FALSE(card->read_certificate(certificate.ref).ok()) << keep;
+    }
+    EXPECT_FALSE(card->sign(pair.private_key, Scheme::rsa_pkcs1, text).ok()) << keep;
+    EXPECT_FALSE(card->random(8).ok() && keep < 8) << keep;
+    bench.distort = nullptr;
+  }
+}
+
+TEST_F(KzidTrouble, AnOddAnswerAboutThePinIsAnUnknownCounter) {
+  for (const char* odd : {"6700", "6A86", "6D00", "6E00", "6A80", "6300", "6F00"}) {
+    bench.distort = [&](Bytes& answer) { answer = from_hex(odd).value(); };
+    const auto pin = card->pin_status(Role::user);
+    ASSERT_TRUE(pin.ok()) << odd << why(pin);
+    EXPECT_FALSE(pin->tries_left.has_value() || pin->blocked || pin->logged_in) << odd;
+  }
+}
+
+}  // namespace
+}  // namespace kilt::test
