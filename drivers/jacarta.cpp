@@ -385,7 +385,7 @@ Application application(Applet applet) {
   return {name_of(applet), applet == Applet::laser || applet == Applet::pro};
 }
 
-Result<std::vector<Application>> applications(Link& link) {
+Result<std::vector<Application>> applications(Link& link, LookFor what) {
   const bool is_lt = equal(link.transport().atr(), from_hex(lt_atr).value());
   // What the ATR speaks for comes first; a card that has none of the two is left after two
   // commands.
@@ -404,6 +404,7 @@ Result<std::vector<Application>> applications(Link& link) {
   }
   if (is_lt || found.front().name != name_of(Applet::laser)) return found;
   for (const auto applet : {Applet::pro, Applet::gost, Applet::data_store}) {
+    if (applet != Applet::pro && what == LookFor::tokens) break;
     auto there = selects(link, applet);
     if (!there) return there.take_error();
     if (*there) found.push_back(application(applet));

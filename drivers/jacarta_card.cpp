@@ -67,6 +67,12 @@ Bytes without_zeros(Bytes number) {
 JacartaCard::JacartaCard(std::unique_ptr<Link> link)
     : link_(std::move(link)), files_(*link_), pins_(*link_, files_), objects_(files_) {}
 
+void JacartaCard::begin() {
+  const auto now = link_->transaction();
+  if (!now || now != transaction_) files_.begin();
+  transaction_ = now;
+}
+
 void JacartaCard::forget_state() {
   files_.forget_applet();
   pins_.forget();
@@ -280,6 +286,10 @@ Result<std::vector<PublicKeyInfo>> JacartaCard::public_keys() {
     if (!found) return found.take_error();
     if (!*found) continue;
     const auto index = static_cast<std::uint16_t>(fid - id::public_key);
+    // The value comes along while the file is selected; where it makes no sense, whoever asks for
+    // it is told so.
+    if (auto value = public_value(index); !value && value.error().kind != ErrorKind::protocol)
+      return value.take_error();
     auto own = objects_.find(Area::hidden, id::private_key | index, private_key_types());
     if (!own) return own.take_error();
     PublicKeyInfo info;
@@ -322,11 +332,15 @@ Result<std::vector<CertificateInfo>> JacartaCard::certificates() {
   std::vector<CertificateInfo> listed;
   for (const auto fid : *all) {
     if (!is_certificate(fid)) continue;
-    auto found =
-        objects_.find(Area::open, fid, {Type::label, Type::value, Type::trusted, Type::id});
+    auto found = objects_.find(Area::open, fid, {Type::label, Type::value});
     if (!found) return found.take_error();
     if (!*found) continue;
     ObjectFile& object = **found;
+    // Who looks for certificates reads them: in one go that is cheapest.
+    auto der = objects_.value(object, Type::value);
+    if (!der) return der.take_error();
+    found = objects_.find(Area::open, fid, {Type::trusted, Type::id});
+    if (!found) return found.take_error();
     auto label = label_of(object);
     auto id_value = objects_.value(object, Type::id);
     auto trusted = flag_of(object, Type::trusted);
@@ -337,8 +351,6 @@ Result<std::vector<CertificateInfo>> JacartaCard::certificates() {
         {ObjectClass::certificate, fid}, std::move(*label), std::move(*id_value), false, *trusted};
     // No attribute says so, and a key's certificate is its owner's.
     if (!is_index(fid, id::key_certificate)) {
-      auto der = objects_.value(object, Type::value);
-      if (!der) return der.take_error();
       const auto parsed = Certificate::parse(*der);
       info.authority = parsed && parsed->authority;
     }
@@ -432,14 +444,16 @@ Result<PublicKey> JacartaCard::public_value(std::uint16_t index) {
   follow_objects();
   if (const auto known = public_values_.find(index); known != public_values_.end())
     return known->second;
-  auto found =
-      objects_.find(Area::open, id::public_key | index, {Type::modulus, Type::public_exponent});
+  // The modulus is read before what stands behind it, so that one command brings both.
+  auto found = objects_.find(Area::open, id::public_key | index, {Type::modulus});
   if (!found) return found.take_error();
   PublicKey key;
   if (*found) {
     auto modulus = objects_.value(**found, Type::modulus);
-    auto exponent = objects_.value(**found, Type::public_exponent);
     if (!modulus) return modulus.take_error();
+    auto walked = objects_.find(Area::open, id::public_key | index, {Type::public_exponent});
+    if (!walked) return walked.take_error();
+    auto exponent = objects_.value(**walked, Type::public_exponent);
     if (!exponent) return exponent.take_error();
     key.modulus = without_zeros(std::move(*modulus));
     key.exponent = without_zeros(std::move(*exponent));

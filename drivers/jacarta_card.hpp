@@ -56,7 +56,8 @@ class JacartaCard final : public Card {
 
  private:
   // -- jacarta_card.cpp: looking
-  void begin() { files_.begin(); }
+  /// A call begins. Within one transaction nobody selected anything since the call before.
+  void begin();
   Result<Bytes> serial_bytes();
   /// EF TokenInfo; empty when there is none.
   Result<Bytes> token_info_file();
@@ -128,6 +129,7 @@ class JacartaCard final : public Card {
   Pins pins_;
   ObjectFiles objects_;
 
+  std::optional<std::uint64_t> transaction_;  ///< of the call before
   std::optional<Bytes> serial_, token_info_;
   std::optional<std::vector<std::uint16_t>> private_objects_;  ///< key objects, by their last id
   std::map<std::uint16_t, PublicKey> public_values_;           ///< by index

@@ -184,7 +184,8 @@ Result<CertificateInfo> JacartaCard::install_certificate(const CertificateReques
     return Error{ErrorKind::exists,
                  "the certificate is on the card already, with the label \"" + **twin + "\""};
   }
-  const auto fid = certificate_place(key);
+  // The vendor's software pairs by id.
+  const auto fid = certificate_place(key && key->info.id == id ? key : std::nullopt);
   if (!fid) return fid.error();
   const bool is_beside_key = key && *fid == (id::key_certificate | key->index);
   auto file =

@@ -75,11 +75,12 @@ Result<std::size_t> usable(const std::vector<Application>& applications, std::si
 /// The card as this driver sees it; unknown_card when it is not the driver's. The link is taken
 /// only when nothing can fail any more: the transaction ends on its transport.
 Result<std::unique_ptr<Card>> open_with(const Driver& driver, std::unique_ptr<Link>& link,
-                                        const std::string& device, std::size_t index) {
+                                        const std::string& device, std::size_t index,
+                                        LookFor what) {
   auto transaction = apdu::Transaction::begin(link->transport());
   if (!transaction) return transaction.take_error();
   if (driver.applications) {
-    auto all = driver.applications(*link);
+    auto all = driver.applications(*link, what);
     if (!all) return all.take_error();
     auto which = usable(*all, index, device);
     if (!which) return which.take_error();
@@ -99,7 +100,7 @@ Result<std::unique_ptr<Card>> open_with(const Driver& driver, std::unique_ptr<Li
 }  // namespace
 
 Result<std::unique_ptr<Card>> identify(std::unique_ptr<apdu::Transport> transport,
-                                       apdu::Recorder* recorder, std::size_t index) {
+                                       apdu::Recorder* recorder, std::size_t index, LookFor what) {
   const Bytes atr = copy_of(transport->atr());
   const auto found = candidates(atr);
   if (found.empty()) return unknown(atr);
@@ -108,7 +109,7 @@ Result<std::unique_ptr<Card>> identify(std::unique_ptr<apdu::Transport> transpor
     const auto patterns = driver->atrs();
     const std::string device = matching(patterns, atr)->device;
     link->set_card_name(device);
-    auto card = open_with(*driver, link, device, index);
+    auto card = open_with(*driver, link, device, index, what);
     if (card || card.error().kind != ErrorKind::unknown_card) return card;
   }
   return unknown(atr);

@@ -22,6 +22,12 @@ struct AtrPattern {
   [[nodiscard]] bool matches(ByteView other) const;
 };
 
+/// How far identify() looks around on a device with several applications.
+enum class LookFor {
+  tokens,     ///< applications that kilt can use
+  everything  ///< others too, so that people can be told of them; costs a command or two each
+};
+
 struct Driver {
   const char* name;  ///< as in kilt_card(): "kaztoken"
   const CardModel& (*model)();
@@ -38,7 +44,7 @@ struct Driver {
 
   /// Looks which applications are there (reading only). unknown_card when it is not ours, after two
   /// APDUs at most; more only where the first SELECT succeeded. At least one when it succeeds.
-  Result<std::vector<Application>> (*applications)(Link& link) = nullptr;
+  Result<std::vector<Application>> (*applications)(Link& link, LookFor what) = nullptr;
   /// Selects one of those just found, a usable one.
   Status (*select_application)(Link& link, const std::vector<Application>& all,
                                std::size_t which) = nullptr;
@@ -60,6 +66,7 @@ struct Driver {
 /// `index`: which of the usable applications of a device, as Card::applications() lists them;
 /// not_found where there are fewer. Each needs a transport of its own.
 Result<std::unique_ptr<Card>> identify(std::unique_ptr<apdu::Transport> transport,
-                                       apdu::Recorder* recorder, std::size_t index = 0);
+                                       apdu::Recorder* recorder, std::size_t index = 0,
+                                       LookFor what = LookFor::everything);
 
 }  // namespace kilt::card

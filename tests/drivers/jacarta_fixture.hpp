@@ -38,7 +38,8 @@ class Jacarta : public ::testing::Test {
   }
   void connect() {
     card.reset();
-    auto made = card::identify(std::make_unique<ChipTransport>(bench), nullptr);
+    auto made =
+        card::identify(std::make_unique<ChipTransport>(bench), nullptr, 0, card::LookFor::tokens);
     ASSERT_TRUE(made.ok()) << why(made);
     card = std::move(*made);
   }
