@@ -5,32 +5,11 @@
 #include <algorithm>
 
 #include "apdu/tlv.hpp"
-#include "drivers/certificate.hpp"
 
 namespace kilt::card::etoken {
 namespace {
 
 constexpr const char* manufacturer = "Aladdin R.D.";
-constexpr std::size_t longest_attributes = 8192;
-
-/// The object that a reference of the upper floors names.
-std::uint16_t id_of(const ObjectRef& ref) {
-  return ref.token > 0xFFFF ? std::uint16_t{0} : static_cast<std::uint16_t>(ref.token);
-}
-
-bool fits(ObjectClass object_class, std::uint16_t id) {
-  switch (object_class) {
-    case ObjectClass::private_key:
-      return kind_of(id) == file::key_pair;
-    case ObjectClass::public_key:
-      return kind_of(id) == file::key_pair || kind_of(id) == file::public_key;
-    case ObjectClass::certificate:
-      return kind_of(id) == file::certificate;
-    case ObjectClass::data:
-      return kind_of(id) == file::data;
-  }
-  return false;
-}
 
 Error gone() {
   return {ErrorKind::not_found, "the object is not on the card (any more)"};
@@ -140,130 +119,7 @@ Result<PinInfo> EtokenCard::pin_status(Role role) {
   return info;
 }
 
-// ---- objects ---------------------------------------------------------------------------------
-
-Result<EtokenCard::Ids> EtokenCard::ids() {
-  if (ids_) return *ids_;
-  auto found = files_.list(file::objects);
-  if (!found) {
-    // A blank token has no directory of objects.
-    if (!is_absent(found.error())) return found.take_error().within("listing objects");
-    return Ids{};
-  }
-  ids_ = std::move(*found);
-  return *ids_;
-}
-
-Result<EtokenCard::Ids> EtokenCard::ids_of(std::uint16_t kind) {
-  auto all = ids();
-  if (!all) return all;
-  std::erase_if(*all, [&](std::uint16_t id) { return kind_of(id) != kind; });
-  return all;
-}
-
-Result<std::optional<EtokenCard::Object>> EtokenCard::read_object(std::uint16_t id) {
-  Object found;
-  found.id = id;
-  // Attributes that are being moved are in a second file; the first wins while it is there.
-  for (const auto inside : {file::attributes, file::other_attributes}) {
-    const auto info = files_.select(object_file(id, inside));
-    if (!info && is_absent(info.error())) continue;
-    if (!info) return info.error();
-    found.is_private = info->acl[0] != Rights::anybody;
-    if (found.is_private && login_.role() != Role::user) return std::optional<Object>{};
-    if (info->is_directory || info->size > longest_attributes) continue;
-    auto content = files_.read(info->size);
-    if (!content) {
-      if (content.error().kind == ErrorKind::not_logged_in && !login_.role())
-        return std::optional<Object>{};
-      return content.take_error();
-    }
-    if (content->empty() || content->front() == 0x00) continue;  // not written to the end
-    found.file = inside;
-    found.file_size = info->size;
-    auto attributes = parse_attributes(*content);
-    if (!attributes) return describe_foreign(id);
-    found.attributes = std::move(*attributes);
-    return std::optional<Object>{std::move(found)};
-  }
-  // A key of ours without attributes is an unfinished one. The vendor's may well have none that we
-  // can see; it is known by the vendor's certificate of the same number.
-  if (kind_of(id) != file::key_pair) return std::optional<Object>{};
-  const auto twin = static_cast<std::uint16_t>(file::certificate | (id & 0xFF));
-  auto all = ids();
-  if (!all) return all.take_error();
-  if (std::find(all->begin(), all->end(), twin) == all->end()) return std::optional<Object>{};
-  auto certificate = object(twin);
-  if (!certificate) return certificate.take_error();
-  if (!*certificate || !(*certificate)->is_foreign) return std::optional<Object>{};
-  return describe_foreign(id);
-}
-
-/// Objects of the vendor's software, whose attributes we cannot read: a certificate speaks for
-/// itself, and for the key of the same number [facts etoken §5.6].
-Result<std::optional<EtokenCard::Object>> EtokenCard::describe_foreign(std::uint16_t id) {
-  Object made;
-  made.id = id;
-  made.is_foreign = true;
-  const auto kind = kind_of(id);
-  if (kind != file::certificate && kind != file::key_pair) return std::optional<Object>{};
-  const auto twin = static_cast<std::uint16_t>(file::certificate | (id & 0xFF));
-  made.attributes.id = {static_cast<std::uint8_t>(id)};
-  made.attributes.label =
-      (kind == file::certificate ? "certificate " : "key ") + std::to_string(id & 0xFF);
-  made.attributes.usage.sign = made.attributes.usage.decrypt = kind == file::key_pair;
-  auto der = body(twin);
-  if (!der && !is_absent(der.error())) return der.take_error();
-  auto certificate = der ? Certificate::parse(*der) : Result<Certificate>(der.error());
-  if (!certificate) {
-    if (kind == file::certificate) return std::optional<Object>{};
-    return std::optional<Object>{std::move(made)};
-  }
-  if (!certificate->common_name.empty()) made.attributes.label = certificate->common_name;
-  made.attributes.authority = certificate->authority;
-  made.attributes.subject = certificate->subject;
-  if (certificate->key && certificate->key->type == KeyType::rsa) {
-    made.attributes.id = default_key_id(*certificate->key);
-    made.attributes.bits = certificate->key->bits();
-    if (kind == file::key_pair) public_values_[id] = *certificate->key;
-  }
-  return std::optional<Object>{std::move(made)};
-}
-
-Result<const EtokenCard::Object*> EtokenCard::object(std::uint16_t id) {
-  if (const auto known = objects_.find(id); known != objects_.end()) return &known->second;
-  auto found = read_object(id);
-  if (!found) return found.take_error();
-  if (!*found) return static_cast<const Object*>(nullptr);
-  return &objects_.insert_or_assign(id, std::move(**found)).first->second;
-}
-
-Result<std::vector<const EtokenCard::Object*>> EtokenCard::objects(std::uint16_t kind) {
-  auto all = ids_of(kind);
-  if (!all) return all.take_error();
-  std::vector<const Object*> found;
-  for (const auto id : *all) {
-    auto described = object(id);
-    if (!described) return described.take_error().within("reading an object's attributes");
-    const bool is_hidden = *described && (*described)->is_private && login_.role() != Role::user;
-    if (*described && !is_hidden) found.push_back(*described);
-  }
-  return found;
-}
-
-Result<const EtokenCard::Object*> EtokenCard::find(const ObjectRef& ref) {
-  const auto id = id_of(ref);
-  if (!fits(ref.object_class, id)) return gone();
-  auto all = ids();
-  if (!all) return all.take_error();
-  if (std::find(all->begin(), all->end(), id) == all->end()) return gone();
-  auto found = object(id);
-  if (!found) return found;
-  if (!*found) return gone();
-  if (ref.object_class == ObjectClass::public_key && (*found)->attributes.public_deleted)
-    return gone();
-  return found;
-}
+// ---- listing ---------------------------------------------------------------------------------
 
 KeyInfo key_info(std::uint16_t id, const Attributes& attributes, std::size_t bits) {
   KeyInfo info;
@@ -402,20 +258,14 @@ Result<Bytes> EtokenCard::read_certificate(const ObjectRef& certificate) {
 Result<Bytes> EtokenCard::read_data(const ObjectRef& data) {
   begin();
   if (data.object_class != ObjectClass::data) return gone();
-  const auto known = objects_.find(id_of(data));
-  const bool is_secret = known != objects_.end() && known->second.is_private;
-  if (is_secret || known == objects_.end()) {
-    // A private object is not even described without a login.
-    auto all = ids();
-    if (!all) return all.take_error();
-    const bool exists = std::find(all->begin(), all->end(), id_of(data)) != all->end();
-    if (exists && is_secret) {
-      if (auto status = login_.require(Role::user, "reading a private data object"); !status)
-        return status.take_error();
-    }
-  }
   auto found = find(data);
-  if (!found) return found.take_error();
+  if (!found) {
+    // A private object is not even described without a login.
+    const bool is_listed = ids_ && std::count(ids_->begin(), ids_->end(), data.token) > 0;
+    const auto allowed = login_.require(Role::user, "reading a private data object");
+    if (is_listed && !allowed) return allowed.error();
+    return found.take_error();
+  }
   auto content = body((*found)->id);
   if (!content) return content.take_error().within("reading a data object");
   return content;

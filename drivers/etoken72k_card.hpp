@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Aladdin's applet as a Card. What each operation means is said in card.hpp; how it is done is
-// spread over etoken72k_card (looking), etoken72k_use (using keys), etoken72k_enrol (keys made),
-// etoken72k_install (certificates and data), etoken72k_objects (changes), etoken72k_setup (PINs, a
-// token set up).
+// spread over etoken72k_card and _directory (looking), etoken72k_use (using keys), etoken72k_enrol
+// (keys made), etoken72k_install (certificates and data), etoken72k_objects (changes),
+// etoken72k_setup (PINs, a token set up).
 #pragma once
 
 #include <map>
@@ -67,7 +67,7 @@ class EtokenCard final : public Card {
   };
   using Ids = std::vector<std::uint16_t>;
 
-  // -- etoken72k_card.cpp: looking
+  // -- etoken72k_directory.cpp, etoken72k_card.cpp: looking
   void begin() { files_.begin(); }
   Result<Ids> ids();
   Result<Ids> ids_of(std::uint16_t kind);
@@ -80,7 +80,6 @@ class EtokenCard final : public Card {
   Result<std::size_t> bits_of(const Object& key);
   Result<PublicKey> public_value(std::uint16_t id);
   Result<Bytes> body(std::uint16_t id);
-  Status require_visible(const Object& object, const char* what) const;
   Status list_keys(Directory& into, const ObjectClasses& which);
 
   // -- etoken72k_use.cpp

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// PINs of an eToken: what a wrong one costs, blocking, changing, and how long a login lasts.
+#include "tests/drivers/etoken72k_fixture.hpp"
+
+namespace kilt::test {
+namespace {
+
+using card::Role;
+using card::Scheme;
+
+/// LOGINs that were sent: 80 11 00 <who>.
+class EtokenTries : public Etoken {
+ protected:
+  EtokenTries() {
+    bench.watch = [this](ByteView command, ByteView) {
+      if (command[0] == 0x80 && command[1] == 0x11) ++logins;
+    };
+  }
+  int logins = 0;
+};
+
+TEST_F(EtokenTries, WrongPinCostsOneTry) {
+  const auto wrong = card->login(Role::user, secret("0000000000"));
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.error().kind, ErrorKind::pin_incorrect);
+  EXPECT_EQ(wrong.error().tries_left, std::nullopt) << "the card does not tell";
+  EXPECT_EQ(logins, 1);
+  for (const char* bad : {"", "1", "123", "12345678901234567890123456789012"}) {
+    EXPECT_EQ(card->login(Role::user, secret(bad)).error().kind, ErrorKind::pin_length);
+  }
+  for (const char* bad : {"1234567\xFF", "1234567\xC0\x80", "1234567\xF0\x9F\x94\x91",
+                          "1234567\xED\xA0\x80", "1234567\xE2\x82"}) {
+    EXPECT_EQ(card->login(Role::user, secret(bad)).error().kind, ErrorKind::bad_argument);
+  }
+  EXPECT_EQ(logins, 1);
+  login();
+  EXPECT_EQ(logins, 2);
+  EXPECT_TRUE(card->pin_status(Role::user)->logged_in);
+}
+
+TEST_F(EtokenTries, BlockedPinAndUnblocking) {
+  ErrorKind last = ErrorKind::pin_incorrect;
+  for (int i = 0; i < 30 && last == ErrorKind::pin_incorrect; ++i)
+    last = card->login(Role::user, secret("0000000000")).error().kind;
+  EXPECT_EQ(last, ErrorKind::pin_blocked);
+  EXPECT_TRUE(card->pin_status(Role::user)->blocked);
+  EXPECT_EQ(card->login(Role::user, secret(etoken_user_pin)).error().kind, ErrorKind::pin_blocked);
+  EXPECT_EQ(card->set_user_pin(secret("newpin")).error().kind, ErrorKind::not_logged_in);
+  officer();
+  EXPECT_EQ(card->set_user_pin(secret("short")).error().kind, ErrorKind::pin_length);
+  const auto status = card->set_user_pin(secret("newpin"));
+  EXPECT_TRUE(status.ok()) << why(status);
+  EXPECT_FALSE(card->pin_status(Role::user)->blocked);
+  login("newpin");
+  reinsert();
+  login("newpin");
+}
+
+TEST_F(EtokenTries, AnotherRoleTakesOver) {
+  login();
+  officer();
+  EXPECT_EQ(card->generate(key_request("1")).error().kind, ErrorKind::not_logged_in);
+  EXPECT_FALSE(card->pin_status(Role::user)->logged_in);
+  EXPECT_TRUE(card->pin_status(Role::security_officer)->logged_in);
+  login();
+  EXPECT_FALSE(card->login(Role::user, secret("0000000000")).ok());
+  EXPECT_FALSE(card->pin_status(Role::user)->logged_in);
+  EXPECT_EQ(card->generate(key_request("1")).error().kind, ErrorKind::not_logged_in);
+  EXPECT_TRUE(card->logout().ok());
+  EXPECT_TRUE(card->logout().ok());
+}
+
+TEST_F(EtokenTries, LoggedOutMeansLoggedOutOnTheCardToo) {
+  login();
+  const auto pair = generate("1");
+  ASSERT_TRUE(card->logout().ok());
+  // As the card sees it, whatever the driver thinks: a signature is refused.
+  auto raw = [&](std::string_view command) {
+    return to_hex(bench.chip->transmit(from_hex(command).value()).bytes);
+  };
+  EXPECT_EQ(raw("00A4080C08 6666500002203001"), "9000");
+  const std::string block(256, '1');
+  EXPECT_EQ(raw("800C033182 1080" + block + "00"), "6982");
+  EXPECT_EQ(card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20)).error().kind,
+            ErrorKind::not_logged_in);
+}
+
+TEST_F(EtokenTries, APinChangedElsewhereCostsOneTryAndNoMore) {
+  login();
+  const auto pair = generate("1");
+  auto other = std::move(*card::identify(std::make_unique<ChipTransport>(bench), nullptr));
+  const auto changed =
+      other->change_pin(Role::user, secret(etoken_user_pin), secret("another pin"));
+  ASSERT_TRUE(changed.ok()) << why(changed);
+  ASSERT_TRUE(other->logout().ok());
+  logins = 0;
+  EXPECT_EQ(card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20)).error().kind,
+            ErrorKind::not_logged_in);
+  EXPECT_EQ(logins, 1) << "the cached key is tried once";
+  EXPECT_EQ(card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20)).error().kind,
+            ErrorKind::not_logged_in);
+  EXPECT_EQ(logins, 1) << "and then forgotten";
+  login("another pin");
+  EXPECT_TRUE(verifies(pair.public_key, Bytes(20),
+                       card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20))));
+}
+
+TEST_F(EtokenTries, AfterAResetNothingIsTriedByItself) {
+  login();
+  const auto pair = generate("1");
+  bench.insert();
+  card->forget_state();
+  logins = 0;
+  EXPECT_EQ(card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20)).error().kind,
+            ErrorKind::not_logged_in);
+  EXPECT_EQ(logins, 0);
+}
+
+TEST_F(EtokenTries, ChangesPins) {
+  EXPECT_EQ(card->change_pin(Role::user, secret("0000000000"), secret("abcdefgh")).error().kind,
+            ErrorKind::pin_incorrect);
+  EXPECT_EQ(card->change_pin(Role::user, secret(etoken_user_pin), secret("abc")).error().kind,
+            ErrorKind::pin_length);
+  auto status = card->change_pin(Role::user, secret(etoken_user_pin), secret("п/н-код №1"));
+  ASSERT_TRUE(status.ok()) << why(status);
+  // Still logged in, under the new key.
+  EXPECT_TRUE(card->store_data({"d", "a"}, Bytes(3)).ok());
+  status =
+      card->change_pin(Role::security_officer, secret(etoken_officer_pin), secret("officer123"));
+  ASSERT_TRUE(status.ok()) << why(status);
+  reinsert();
+  login("п/н-код №1");
+  EXPECT_TRUE(card->login(Role::security_officer, secret("officer123")).ok());
+}
+
+}  // namespace
+}  // namespace kilt::test
