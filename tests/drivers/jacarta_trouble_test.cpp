@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: Apache-2.0
+// Power cuts at every write, removal at every command, two programs on one card, full cards, and
+// what others left behind.
+#include <algorithm>
+#include <functional>
+
+#include "drivers/rsa_check.hpp"
+#include "drivers/rsa_padding.hpp"
+#include "tests/drivers/jacarta_fixture.hpp"
+
+namespace kilt::test {
+namespace {
+
+using card::ObjectClass;
+using card::Role;
+using card::Scheme;
+
+const Bytes text(20, 0x31);
+
+/// What of a listing must not change: labels and ids of everything.
+std::vector<std::string> names(const card::Directory& found) {
+  std::vector<std::string> all;
+  for (const auto& o : found.keys)
+    all.push_back("key " + o.label + " " + to_hex(o.id));
+  for (const auto& o : found.public_keys)
+    all.push_back("public " + o.label + " " + to_hex(o.id));
+  for (const auto& o : found.certificates)
+    all.push_back("certificate " + o.label + " " + to_hex(o.id));
+  for (const auto& o : found.data)
+    all.push_back("data " + o.label);
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+class JacartaTrouble : public Jacarta {
+ protected:
+  /// Copies the card's memory, so that one state can be ruined many times.
+  std::vector<std::pair<std::string, Bytes>> snapshot() {
+    std::vector<std::pair<std::string, Bytes>> cells;
+    for (const auto& name : bench.nvram.cells_with_prefix(""))
+      cells.emplace_back(name, *bench.nvram.read(name));
+    return cells;
+  }
+  void restore(const std::vector<std::pair<std::string, Bytes>>& cells) {
+    bench.nvram.before_write = nullptr;
+    bench.nvram.erase_all();
+    for (const auto& [name, value] : cells)
+      bench.nvram.write(name, value);
+    reinsert();
+  }
+  void log_in_and_prove(const card::KeyPair& pair) {
+    login();
+    const auto signature = card->sign(pair.private_key, Scheme::rsa_pkcs1, text);
+    ASSERT_TRUE(signature.ok()) << why(signature);
+    EXPECT_TRUE(
+        card::is_private_power(pair.public_key, *card::pkcs1_type1_pad(text, 128), *signature));
+  }
+
+  using Operation = std::function<Status(card::Card&)>;
+
+  /// Cuts the power before each write of `operation` in turn. Afterwards the card shows the old
+  /// state or the new, and the operation, done again where it was not finished, gives the new.
+  void tear(const Operation& operation, const card::KeyPair* witness = nullptr) {
+    const auto start = snapshot();
+    login();
+    const auto before = names(list());
+    const auto done = operation(*card);
+    ASSERT_TRUE(done.ok()) << why(done);
+    restore_view();
+    login();
+    const auto after = names(list());
+    ASSERT_NE(before, after);
+    int finished_early = 0;
+    for (std::uint64_t cut = 1;; ++cut) {
+      restore(start);
+      login();
+      const auto base = bench.nvram.writes();
+      bool was_cut = false;
+      bench.nvram.before_write = [&](std::uint64_t n) {
+        if (n - base != cut) return;
+        was_cut = true;
+        throw sim::PowerCut{};
+      };
+      const auto torn = operation(*card);
+      bench.nvram.before_write = nullptr;
+      if (!was_cut) {
+        EXPECT_GT(cut, 2u);
+        return;
+      }
+      if (torn) ++finished_early;
+      reinsert();
+      if (witness) log_in_and_prove(*witness);
+      login();
+      const auto seen = names(list());
+      ASSERT_TRUE(seen == before || seen == after)
+          << "after a cut at write " << cut << ": " << ::testing::PrintToString(seen);
+      if (seen == before) {
+        const auto again = operation(*card);
+        ASSERT_TRUE(again.ok()) << "after a cut at write " << cut << ": " << why(again);
+        reinsert();
+        login();
+        ASSERT_EQ(names(list()), after) << "after a cut at write " << cut;
+      }
+    }
+  }
+  /// Pulls the card before each exchange of `operation` in turn.
+  void pull(const Operation& operation) {
+    const auto start = snapshot();
+    for (std::uint64_t at = 1;; ++at) {
+      restore(start);
+      login();
+      bench.exchanges = 0;
+      bench.pull_at = at;
+      const auto pulled = operation(*card);
+      const bool happened = bench.exchanges >= at;
+      if (!happened) return;
+      // Clean-up after a finished operation may be lost without harm.
+      if (!pulled) {
+        EXPECT_EQ(pulled.error().kind, ErrorKind::removed) << at << ": " << why(pulled);
+        EXPECT_EQ(card->login(Role::user, secret(jacarta_user_pin)).error().kind,
+                  ErrorKind::removed);
+      }
+      reinsert();
+      login();
+      ASSERT_TRUE(card->list().ok());
+      const auto again = operation(*card);
+      const auto kind = again ? ErrorKind::exists : again.error().kind;
+      const bool was_done = kind == ErrorKind::exists || kind == ErrorKind::not_found;
+      ASSERT_TRUE(pulled.ok() || was_done) << at << ": " << why(again);
+    }
+  }
+  void restore_view() { reinsert(); }
+
+  static Operation generating(std::string id) {
+    return [id](card::Card& c) -> Status {
+      auto made = c.generate(key_request(id, 1024, "NEW"));
+      if (!made) return made.take_error();
+      return {};
+    };
+  }
+  static Operation installing(Bytes der, std::string label = "NEW") {
+    return [der = std::move(der), label](card::Card& c) -> Status {
+      card::CertificateRequest request;
+      request.label = label;
+      auto made = c.install_certificate(request, der);
+      if (!made) return made.take_error();
+      return {};
+    };
+  }
+};
+
+TEST_F(JacartaTrouble, CutWhileTheFirstKeyIsGenerated) {
+  tear(generating("1"));
+}
+
+TEST_F(JacartaTrouble, CutWhileASecondKeyIsGenerated) {
+  login();
+  const auto first = generate("0");
+  tear(generating("1"), &first);
+}
+
+TEST_F(JacartaTrouble, CutWhileACertificateIsInstalled) {
+  login();
+  const auto first = generate("0");
+  const Bytes der = certificate_for(first.public_key, "Somebody", 900);
+  tear(installing(der), &first);
+  reinsert();
+  login();
+  ASSERT_TRUE(installing(der, "OLD")(*card).ok());
+  tear(installing(certificate_for(first.public_key, "Somebody", 901)), &first);
+}
+
+/// Changes the label of the first object of a class.
+template <class List>
+std::function<Status(card::Card&)> relabelling(List card::Directory::*list, std::string label) {
+  return [list, label = std::move(label)](card::Card& c) -> Status {
+    const auto found = c.list();
+    if (!found) return found.error();
+    card::AttributeChange change;
+    change.label = label;
+    return c.change_attributes(((*found).*list).front().ref, change);
+  };
+}
+
+TEST_F(JacartaTrouble, CutWhileAttributesChange) {
+  login();
+  const auto pair = generate("0", 1024, "OLD");
+  const Bytes der = certificate_for(pair.public_key, "Somebody", 700);
+  ASSERT_TRUE(installing(der, "OLD")(*card).ok());
+  ASSERT_TRUE(card->store_data({"OLD", "app", {}, false}, Bytes(300, 1)).ok());
+  const std::string longer(100, 'L'), same = "NEW";
+  for (const auto& label : {longer, same}) {
+    const auto start = snapshot();
+    tear(relabelling(&card::Directory::keys, label), &pair);
+    restore(start);
+    tear(relabelling(&card::Directory::public_keys, label), &pair);
+    restore(start);
+    tear(relabelling(&card::Directory::certificates, label), &pair);
+    restore(start);
+    tear(relabelling(&card::Directory::data, label), &pair);
+    restore(start);
+    login();
+  }
+}
+
+TEST_F(JacartaTrouble, CutWhileAKeysIdChanges) {
+  login();
+  const auto pair = generate("0");
+  tear(
+      [&](card::Card& c) {
+        card::AttributeChange change;
+        change.id = Bytes{'a', 'b', 'c'};
+        return c.change_attributes(pair.private_key.ref, change);
+      },
+      &pair);
+}
+
+TEST_F(JacartaTrouble, CutWhileSomethingIsDeleted) {
+  login();
+  const auto pair = generate("0"), other = generate("1", 1024, "OTHER");
+  const Bytes der = certificate_for(pair.public_key, "Somebody", 700);
+  ASSERT_TRUE(installing(der)(*card).ok());
+  ASSERT_TRUE(card->store_data({"data", "app", {}, true}, Bytes(300, 1)).ok());
+  const auto found = list();
+  for (const auto& ref :
+       {pair.private_key.ref, pair.public_info.ref, found.certificates[0].ref, found.data[0].ref}) {
+    const auto start = snapshot();
+    tear([&](card::Card& c) { return c.delete_object(ref); }, &other);
+    restore(start);
+    login();
+  }
+}
+
+TEST_F(JacartaTrouble, CutWhileDataIsStored) {
+  login();
+  const auto pair = generate("0");
+  tear(
+      [](card::Card& c) -> Status {
+        auto made = c.store_data({"NEW", "app", {}, true}, Bytes(700, 1));
+        if (!made) return made.take_error();
+        return {};
+      },
+      &pair);
+}
+
+TEST_F(JacartaTrouble, CutWhileThePinChanges) {
+  const auto start = snapshot();
+  for (std::uint64_t cut = 1;; ++cut) {
+    restore(start);
+    const auto base = bench.nvram.writes();
+    bool was_cut = false;
+    bench.nvram.before_write = [&](std::uint64_t n) {
+      if (n - base != cut) return;
+      was_cut = true;
+      throw sim::PowerCut{};
+    };
+    (void)card->change_pin(Role::user, secret(jacarta_user_pin), secret("another")).ok();
+    bench.nvram.before_write = nullptr;
+    if (!was_cut) return;
+    reinsert();
+    const auto is_new = card->login(Role::user, secret("another"));
+    EXPECT_TRUE(is_new.ok() || card->login(Role::user, secret(jacarta_user_pin)).ok()) << cut;
+  }
+}
+
+TEST_F(JacartaTrouble, CutWhileACardIsInitialised) {
+  const auto start = snapshot();
+  for (std::uint64_t cut = 1;; ++cut) {
+    restore(start);
+    const auto base = bench.nvram.writes();
+    bool was_cut = false;
+    bench.nvram.before_write = [&](std::uint64_t n) {
+      if (n - base != cut) return;
+      was_cut = true;
+      throw sim::PowerCut{};
+    };
+    (void)card->initialise("label", secret(jacarta_officer_pin)).ok();
+    bench.nvram.before_write = nullptr;
+    if (!was_cut) return;
+    reinsert();
+    const auto again = card->initialise("label", secret(jacarta_officer_pin));
+    ASSERT_TRUE(again.ok()) << "after a cut at write " << cut << ": " << why(again);
+    ASSERT_TRUE(card->login(Role::security_officer, secret(jacarta_officer_pin)).ok());
+    const auto set = card->set_user_pin(secret(jacarta_user_pin));
+    ASSERT_TRUE(set.ok()) << why(set);
+    login();
+  }
+}
+
+TEST_F(JacartaTrouble, CutWhileTheUserPinIsMade) {
+  ASSERT_TRUE(card->initialise("label", secret(jacarta_officer_pin)).ok());
+  const auto start = snapshot();
+  for (std::uint64_t cut = 1;; ++cut) {
+    restore(start);
+    ASSERT_TRUE(card->login(Role::security_officer, secret(jacarta_officer_pin)).ok());
+    const auto base = bench.nvram.writes();
+    bool was_cut = false;
+    bench.nvram.before_write = [&](std::uint64_t n) {
+      if (n - base != cut) return;
+      was_cut = true;
+      throw sim::PowerCut{};
+    };
+    (void)card->set_user_pin(secret(jacarta_user_pin)).ok();
+    bench.nvram.before_write = nullptr;
+    if (!was_cut) return;
+    reinsert();
+    ASSERT_TRUE(card->login(Role::security_officer, secret(jacarta_officer_pin)).ok());
+    const auto again = card->set_user_pin(secret(jacarta_user_pin));
+    ASSERT_TRUE(again.ok()) << "after a cut at write " << cut << ": " << why(again);
+    login();
+    ASSERT_TRUE(generating("1")(*card).ok());
+  }
+}
+
+TEST_F(JacartaTrouble, PulledAtEveryCommand) {
+  login();
+  const auto pair = generate("0");
+  const Bytes der = certificate_for(pair.public_key, "Somebody", 600);
+  ASSERT_TRUE(installing(der, "there")(*card).ok());
+  pull(generating("1"));
+  pull(installing(der));
+  pull([&](card::Card& c) -> Status {
+    auto listed = c.list();
+    if (!listed) return listed.take_error();
+    auto value = c.read_public_key(pair.private_key.ref);
+    if (!value) return value.take_error();
+    auto body = c.read_certificate(listed->certificates[0].ref);
+    if (!body) return body.take_error();
+    auto signature = c.sign(pair.private_key, Scheme::rsa_pkcs1, text);
+    if (!signature) return signature.take_error();
+    auto info = c.token_info();
+    if (!info) return info.take_error();
+    return c.logout();
+  });
+  pull([&](card::Card& c) { return c.delete_object(pair.private_key.ref); });
+  pull([](card::Card& c) {
+    return c.change_pin(Role::user, secret(jacarta_user_pin), secret(jacarta_user_pin));
+  });
+  pull([](card::Card& c) -> Status {
+    auto made = c.store_data({"NEW", "app", {}, true}, Bytes(400, 1));
+    if (!made) return made.take_error();
+    return {};
+  });
+}
+
+// ---- two programs on one card ----------------------------------------------------------------
+
+class JacartaShared : public JacartaTrouble {
+ protected:
+  JacartaShared() {
+    login();
+    first = generate("1", 1024, "A");
+    second = generate("2", 1024, "B");
+    auto made = card::identify(std::make_unique<ChipTransport>(bench), nullptr);
+    other = std::move(*made);
+    EXPECT_TRUE(other->login(Role::user, secret(jacarta_user_pin)).ok());
+  }
+  bool is_by(const card::KeyPair& pair, const Result<Bytes>& signature) {
+    EXPECT_TRUE(signature.ok()) << why(signature);
+    return signature &&
+           card::is_private_power(pair.public_key, *card::pkcs1_type1_pad(text, 128), *signature);
+  }
+  card::KeyPair first, second;
+  std::unique_ptr<card::Card> other;
+};
+
+TEST_F(JacartaShared, EachSignsWithItsOwnKey) {
+  connect();  // a program that knows no public key yet
+  login();
+  const auto mine = list().keys[0], theirs = list().keys[1];
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(is_by(first, card->sign(mine, Scheme::rsa_pkcs1, text)));
+    EXPECT_TRUE(is_by(second, other->sign(theirs, Scheme::rsa_pkcs1, text)));
+  }
+  // What was learnt for that is kept: alone again, two commands each.
+  EXPECT_TRUE(is_by(first, card->sign(mine, Scheme::rsa_pkcs1, text)));
+  spent();
+  EXPECT_TRUE(is_by(first, card->sign(mine, Scheme::rsa_pkcs1, text)));
+  EXPECT_LE(spent(), 4u);
+}
+
+TEST_F(JacartaShared, AKeyFoundByItsIdAloneIsNotMistaken) {
+  connect();
+  login();
+  const auto key = card->list_classes({true, false, false, false})->keys[0];
+  EXPECT_TRUE(is_by(first, card->sign(key, Scheme::rsa_pkcs1, text)));
+  EXPECT_TRUE(is_by(second, other->sign(second.private_key, Scheme::rsa_pkcs1, text)));
+  EXPECT_TRUE(is_by(first, card->sign(key, Scheme::rsa_pkcs1, text)));
+}
+
+TEST_F(JacartaShared, NobodyWritesOverTheOthersEntries) {
+  list();
+  ASSERT_TRUE(other->list().ok());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(generating("c" + std::to_string(i))(*card).ok());
+    ASSERT_TRUE(generating("o" + std::to_string(i))(*other).ok());
+  }
+  card->forget_objects();
+  const auto found = list();
+  EXPECT_EQ(found.keys.size(), 8u);
+  EXPECT_EQ(found.public_keys.size(), 8u);
+}
+
+TEST_F(JacartaShared, AFileSelectedByTheOtherIsNotReadAsOurs) {
+  const Bytes der = certificate_for(first.public_key, "One", 700);
+  ASSERT_TRUE(installing(der, "one")(*card).ok());
+  const auto reference = list().certificates[0].ref;
+  card->forget_objects();
+  ASSERT_TRUE(card->list().ok());
+  ASSERT_TRUE(other->token_info().ok());
+  EXPECT_EQ(*card->read_certificate(reference), der);
+}
+
+TEST_F(JacartaShared, LoggedOutByTheOther) {
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+  ASSERT_TRUE(other->logout().ok());
+  EXPECT_EQ(card->sign(first.private_key, Scheme::rsa_pkcs1, text).error().kind,
+            ErrorKind::not_logged_in);
+  login();
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+}
+
+// ---- full cards ------------------------------------------------------------------------------
+
+TEST_F(JacartaShared, AnotherAppletSelectedInBetween) {
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+  ASSERT_TRUE(raw("00A4040C0AA000000448010101060200").ends_with("9000"));
+  EXPECT_EQ(card->sign(first.private_key, Scheme::rsa_pkcs1, text).error().kind,
+            ErrorKind::not_logged_in);
+  EXPECT_FALSE(card->pin_status(Role::user)->logged_in);
+  ASSERT_TRUE(raw("00A4040C0AA000000448010101060200").ends_with("9000"));
+  EXPECT_EQ(list().keys.size(), 2u);
+  ASSERT_TRUE(raw("00A4040C0AA000000448010101060200").ends_with("9000"));
+  login();
+  EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+  ASSERT_TRUE(raw("00A4040C0AA000000448010101060200").ends_with("9000"));
+  EXPECT_EQ(card->generate(key_request("9")).error().kind, ErrorKind::not_logged_in);
+  login();
+  EXPECT_TRUE(card->generate(key_request("9")).ok());
+}
+
+TEST_F(JacartaShared, AfterAResetTheAppletIsSelectedAgain) {
+  bench.chip->reset();
+  card->forget_state();
+  card->forget_objects();
+  spent();
+  EXPECT_EQ(list().keys.size(), 2u);
+  EXPECT_EQ(spent(), 1u + 2u) << "the applet and the counters";
+  login();
+  EXPECT_TRUE(is_by(second, card->sign(second.private_key, Scheme::rsa_pkcs1, text)));
+}
+
+TEST_F(JacartaShared, AFileThatAnotherProgramChangedIsReadAnew) {
+  const auto reference = card->list()->keys[0].ref;
+  card::AttributeChange change;
+  change.label = "another label, of another length";
+  ASSERT_TRUE(other->change_attributes(reference, change).ok());
+  card->forget_objects();
+  EXPECT_EQ(list().keys[0].label, *change.label);
+}
+
+TEST(JacartaFull, SaysSoAndStaysAsItWas) {
+  sim::ChipOptions options;
+  options.seed = 7;
+  options.memory = 12 * 1024;
+  ChipBench bench("jacarta", options);
+  auto card = std::move(*card::identify(std::make_unique<ChipTransport>(bench), nullptr));
+  ASSERT_TRUE(card->login(Role::user, secret(jacarta_user_pin)).ok());
+  const auto pair = card->generate(key_request("0"));
+  ASSERT_TRUE(pair.ok()) << why(pair);
+  const Bytes der = certificate_for(pair->public_key, "Somebody", 700);
+  Status status;
+  for (int i = 0; i < 100 && status; ++i) {
+    card::CertificateRequest request;
+    request.label = "certificate " + std::to_string(i);
+    auto installed = card->install_certificate(request, der);
+    if (!installed) status = installed.take_error();
+  }
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().kind, ErrorKind::no_space) << why(status);
+  const auto full = names(*card->list());
+  EXPECT_EQ(card->generate(key_request("1", 2048)).error().kind, ErrorKind::no_space);
+  EXPECT_EQ(names(*card->list()), full);
+  // A full card can be tidied up, and is of use again.
+  auto certificates = card->list()->certificates;
+  ASSERT_GT(certificates.size(), 3u);
+  for (int i = 0; i < 3; ++i) {
+    const auto deleted = card->delete_object(certificates[static_cast<std::size_t>(i)].ref);
+    ASSERT_TRUE(deleted.ok()) << i << ": " << why(deleted);
+  }
+  const auto installed =
+      card->install_certificate({}, certificate_for(pair->public_key, "Another", 700));
+  EXPECT_TRUE(installed.ok()) << why(installed);
+}
+
+}  // namespace
+}  // namespace kilt::test
