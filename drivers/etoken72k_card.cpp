@@ -149,7 +149,8 @@ Result<std::size_t> EtokenCard::bits_of(const Object& key) {
   const auto value = public_value(key.id);
   if (value) return value->bits();
   // The vendor's key without a certificate: NCA's tokens hold 2048 bits.
-  if (is_absent(value.error()) || value.error().kind == ErrorKind::protocol) return usual;
+  if (key.is_foreign && (value.error().sw != 0 || value.error().kind == ErrorKind::protocol))
+    return usual;
   return value.error();
 }
 

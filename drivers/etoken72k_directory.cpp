@@ -39,6 +39,12 @@ bool is_absent(const Error& error) {
   return error.kind == ErrorKind::not_found;
 }
 
+/// Whether the card wants a (better) login for this file. A login that was lost and did not come
+/// back is another thing.
+bool needs_login(const Error& error) {
+  return error.sw == apdu::sw::security_status_not_satisfied.value;
+}
+
 }  // namespace
 
 Result<EtokenCard::Ids> EtokenCard::ids() {
@@ -69,14 +75,13 @@ Result<std::optional<EtokenCard::Object>> EtokenCard::read_object(std::uint16_t 
     if (!info && is_absent(info.error())) continue;
     if (!info) return info.error();
     found.is_private = info->acl[0] != Rights::anybody;
-    if (found.is_private && login_.role() != Role::user) return std::optional<Object>{};
+    // Ours are private for this one reason; what the vendor's rights mean is found by trying.
+    if (found.is_private && kind_of(id) == file::data && login_.role() != Role::user)
+      return std::optional<Object>{};
     if (info->is_directory || info->size > longest_attributes) continue;
     auto content = files_.read(info->size);
-    if (!content) {
-      if (content.error().kind == ErrorKind::not_logged_in && !login_.role())
-        return std::optional<Object>{};
-      return content.take_error();
-    }
+    if (!content && needs_login(content.error())) return std::optional<Object>{};
+    if (!content) return content.take_error();
     if (content->empty() || content->front() == 0x00) continue;  // not written to the end
     found.file = inside;
     found.file_size = info->size;
@@ -112,7 +117,8 @@ Result<std::optional<EtokenCard::Object>> EtokenCard::describe_foreign(std::uint
       (kind == file::certificate ? "certificate " : "key ") + std::to_string(id & 0xFF);
   made.attributes.usage.sign = made.attributes.usage.decrypt = kind == file::key_pair;
   auto der = body(twin);
-  if (!der && !is_absent(der.error())) return der.take_error();
+  if (!der && kind == file::certificate && needs_login(der.error())) return std::optional<Object>{};
+  if (!der && !is_absent(der.error()) && !needs_login(der.error())) return der.take_error();
   auto certificate = der ? Certificate::parse(*der) : Result<Certificate>(der.error());
   if (!certificate) {
     if (kind == file::certificate) return std::optional<Object>{};

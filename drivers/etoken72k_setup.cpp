@@ -48,6 +48,8 @@ Status EtokenCard::login(Role role, const SecretBytes& pin) {
   auto salt = this->salt(role);
   if (!salt) return salt.take_error();
   if (role == Role::user) user_pin_is_set_ = true;
+  // What speaks for the vendor's objects may be read now.
+  std::erase_if(objects_, [](const auto& object) { return object.second.is_foreign; });
   return login_.begin(role, pin, *salt);
 }
 

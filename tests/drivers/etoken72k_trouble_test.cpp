@@ -415,6 +415,32 @@ TEST_F(EtokenForeign, TheVendorsObjectsAreListedReadAndUsed) {
   EXPECT_EQ(found.keys[0].label, "Owner");
 }
 
+/// Whether certificates of tokens that the NCA issued are read before a login is not known.
+TEST_F(EtokenForeign, TheVendorsObjectsMayWantALoginToBeRead) {
+  login();
+  const auto pair = generate("1", 1024);
+  const Bytes der = certificate_for(pair.public_key, "Owner", 400);
+  make_foreign("3001");
+  raw("00A4080C06 666650000220");
+  raw("80E0000015 010101 02021001 03020000 0408 0011111111112100");
+  raw("80E0000015 010102 02020002 03020190 0408 1111FF11FFFF2100");
+  raw("80150000CE 0E020000 10C8" + to_hex(ByteView(der).first(200)));
+  raw("80150000CE 0E0200C8 10C8" + to_hex(ByteView(der).subspan(200)));
+  raw("80E0000015 010102 02020001 03020004 0408 1111FF11FFFF2100");
+  raw("801500000A 0E020000 1004 77022233");
+  reinsert();
+  const auto before = list();
+  EXPECT_TRUE(before.certificates.empty());
+  ASSERT_EQ(before.keys.size(), 1u) << "of a key the number is enough";
+  login();
+  const auto found = list();
+  ASSERT_EQ(found.certificates.size(), 1u);
+  EXPECT_EQ(found.certificates[0].label, "Owner");
+  EXPECT_EQ(found.keys[0].label, "Owner");
+  EXPECT_EQ(*card->read_certificate(found.certificates[0].ref), der);
+  EXPECT_TRUE(verifies(pair.public_key, text, card->sign(found.keys[0], Scheme::rsa_pkcs1, text)));
+}
+
 TEST_F(EtokenForeign, UnfinishedObjectsArePassedOver) {
   login();
   const auto pair = generate("0");
