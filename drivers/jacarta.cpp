@@ -365,20 +365,24 @@ std::vector<AtrPattern> atrs() {
   return list;
 }
 
-/// Whether the applet is there, and is selected now.
-Result<bool> selects(Link& link, Applet applet) {
+enum class Answered { nothing, itself, something_else };
+
+/// Selects an applet by its name, and says whether it is the one.
+Result<Answered> selects(Link& link, Applet applet) {
   if (applet == Applet::pro) {
     auto selected = select_etoken_applet(link);
-    if (!selected && selected.error().kind != ErrorKind::unknown_card) return selected.take_error();
-    return selected.ok();
+    if (selected) return Answered::itself;
+    if (selected.error().kind != ErrorKind::unknown_card) return selected.take_error();
+    const bool is_other = apdu::StatusWord{selected.error().sw}.ok();
+    return is_other ? Answered::something_else : Answered::nothing;
   }
   const auto answer = link.send(command::select_applet(applet));
   if (!answer) return answer.error().within("looking for an applet");
-  if (!answer->ok()) return false;
+  if (!answer->ok()) return Answered::nothing;
   // Quirk: LASER answers a template or nothing at all; anything else is another applet
   // [facts jacarta A16 #1].
   const bool is_laser = answer->data.empty() || answer->data[0] == 0x62 || answer->data[0] == 0x6F;
-  return applet != Applet::laser || is_laser;
+  return applet != Applet::laser || is_laser ? Answered::itself : Answered::something_else;
 }
 
 Application application(Applet applet) {
@@ -395,30 +399,39 @@ Result<std::vector<Application>> applications(Link& link, LookFor what) {
   for (const auto applet : {likely, other}) {
     auto there = selects(link, applet);
     if (!there) return there.take_error();
-    if (*there) found.push_back(application(applet));
-    if (*there && applet == likely && !is_lt) break;
+    if (*there != Answered::itself) continue;
+    found.push_back(application(applet));
+    if (applet == likely && !is_lt) break;
   }
   if (found.empty()) {
     return Error{ErrorKind::unknown_card,
                  "neither the LASER applet nor another one that kilt looks for first"};
   }
   if (is_lt || found.front().name != name_of(Applet::laser)) return found;
+  bool is_selected = true;
   for (const auto applet : {Applet::pro, Applet::gost, Applet::data_store}) {
     if (applet != Applet::pro && what == LookFor::tokens) break;
     auto there = selects(link, applet);
     if (!there) return there.take_error();
-    if (*there) found.push_back(application(applet));
+    if (*there == Answered::itself) found.push_back(application(applet));
+    // A SELECT that failed leaves what is selected.
+    if (*there != Answered::nothing) is_selected = false;
+  }
+  if (!is_selected && found.size() == 1) {
+    if (auto back = selects(link, Applet::laser); !back) return back.take_error();
   }
   return found;
 }
 
 Status select_application(Link& link, const std::vector<Application>& all, std::size_t which) {
-  // A SELECT that failed left the one applet selected that is there; one that succeeded did not.
+  // The one that is there is selected.
   if (all.size() == 1) return {};
   const bool is_laser = all[which].name == name_of(Applet::laser);
   auto selected = selects(link, is_laser ? Applet::laser : Applet::pro);
   if (!selected) return selected.take_error();
-  if (!*selected) return Error{ErrorKind::protocol, "an applet is gone all at once"};
+  if (*selected != Answered::itself) {
+    return Error{ErrorKind::protocol, "an applet is gone all at once"};
+  }
   return {};
 }
 

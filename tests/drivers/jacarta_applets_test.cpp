@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// One device, several applets: which are there, which of them become tokens, and what a card that
+// is none of ours costs.
+#include <gmock/gmock.h>
+
+#include <map>
+#include <set>
+
+#include "tests/apdu/scripted_transport.hpp"
+#include "tests/drivers/jacarta_fixture.hpp"
+
+namespace kilt::test {
+namespace {
+
+using card::LookFor;
+using card::Role;
+using ::testing::HasSubstr;
+
+const char* const common_atr = "3BDC18FF8191FE1FC38073C821136601061159000128";
+const char* const shared_atr = "3BDC18FF8191FE1FC38073C8211366010B0352000538";
+const char* const lt_atr = "3BDC18FF8111FE8073C82113660106013080018D";
+const char* const laser = "A0000001644C415345520001";
+const char* const pro = "A0000003120202";
+const char* const gost = "A0000004480101010602";
+const char* const data_store = "A000000448000301";
+
+const char* const pro_answer = "6F108407A0000003120202A5059F650202129000";
+
+/// A device with these applets; it answers SELECT by name and nothing else.
+class Device : public ScriptedTransport {
+ public:
+  Device(const char* atr, std::set<std::string> applets,
+         const char* laser_answer = "62038701789000")
+      : ScriptedTransport([this, applets, laser_answer](ByteView command) -> Result<Bytes> {
+          if (command.size() < 6 || command[1] != 0xA4) return Bytes{0x6D, 0x00};
+          const std::string name = to_hex(command.subspan(5, command[4]));
+          if (applets.count(name) == 0) return Bytes{0x6A, 0x82};
+          current = name;
+          if (name == pro) return from_hex(pro_answer).value();
+          return name == laser ? from_hex(laser_answer).value() : Bytes{0x90, 0x00};
+        }),
+        atr_(from_hex(atr).value()) {}
+  [[nodiscard]] ByteView atr() const override { return atr_; }
+  std::string current;
+
+ private:
+  Bytes atr_;
+};
+
+struct Seen {
+  Result<std::unique_ptr<card::Card>> card;
+  std::size_t commands;
+};
+
+Seen look(std::unique_ptr<Device> device, std::size_t index = 0,
+          LookFor what = LookFor::everything) {
+  auto* raw = device.get();
+  std::size_t commands = 0;
+  auto card = card::identify(std::move(device), nullptr, index, what);
+  // The device lives in the card; without one it is gone.
+  if (card) commands = raw->sent.size();
+  return {std::move(card), commands};
+}
+
+std::vector<std::string> names(card::Card& card) {
+  std::vector<std::string> all;
+  for (const auto& application : card.applications())
+    all.push_back(std::string(application.usable ? "+" : "-") + application.name);
+  return all;
+}
+
+TEST(JacartaApplets, LaserAlone) {
+  const auto seen = look(std::make_unique<Device>(common_atr, std::set<std::string>{laser}));
+  ASSERT_TRUE(seen.card.ok()) << why(seen.card);
+  EXPECT_EQ(names(**seen.card), std::vector<std::string>{"+JaCarta PKI (LASER)"});
+  EXPECT_EQ(seen.commands, 4u) << "it stays selected, for the others are not there";
+  const auto tokens =
+      look(std::make_unique<Device>(common_atr, std::set<std::string>{laser}), 0, LookFor::tokens);
+  EXPECT_EQ(tokens.commands, 2u);
+}
+
+TEST(JacartaApplets, AllOfThem) {
+  const std::set<std::string> all{laser, pro, gost, data_store};
+  auto device = std::make_unique<Device>(common_atr, all);
+  auto* raw = device.get();
+  const auto seen = look(std::move(device));
+  ASSERT_TRUE(seen.card.ok()) << why(seen.card);
+  const std::vector<std::string> expected{"+JaCarta PKI (LASER)", "+JaCarta PRO (eToken PRO Java)",
+                                          "-JaCarta GOST (Cryptotoken)", "-JaCarta LT (DataStore)"};
+  EXPECT_EQ(names(**seen.card), expected);
+  EXPECT_EQ(raw->current, laser) << "selected again";
+  EXPECT_EQ((*seen.card)->model().name, "JACARTA");
+  EXPECT_TRUE((*seen.card)->model().capabilities[0].generate);
+  device = std::make_unique<Device>(common_atr, all);
+  raw = device.get();
+  const auto second = look(std::move(device), 1);
+  ASSERT_TRUE(second.card.ok()) << why(second.card);
+  EXPECT_EQ(raw->current, pro);
+  EXPECT_EQ((*second.card)->model().name, "JACARTA");
+  EXPECT_EQ(names(**second.card), expected);
+  EXPECT_EQ(look(std::make_unique<Device>(common_atr, all), 2).card.error().kind,
+            ErrorKind::not_found);
+}
+
+TEST(JacartaApplets, ProAlone) {
+  const auto seen = look(std::make_unique<Device>(common_atr, std::set<std::string>{pro, gost}));
+  ASSERT_TRUE(seen.card.ok()) << why(seen.card);
+  EXPECT_EQ(names(**seen.card), std::vector<std::string>{"+JaCarta PRO (eToken PRO Java)"});
+  EXPECT_EQ(seen.commands, 2u) << "more is looked for only where the first SELECT succeeded";
+}
+
+TEST(JacartaApplets, DataStoreAloneIsNamedAndNotSupported) {
+  const auto seen = look(std::make_unique<Device>(lt_atr, std::set<std::string>{data_store})).card;
+  ASSERT_FALSE(seen.ok());
+  EXPECT_EQ(seen.error().kind, ErrorKind::unsupported);
+  EXPECT_THAT(seen.error().message(), HasSubstr("JaCarta LT (DataStore)"));
+}
+
+/// Counts what reaches a card that nobody keeps.
+class Counted : public Device {
+ public:
+  Counted(std::size_t& count, const char* atr, std::set<std::string> applets,
+          const char* laser_answer = "9000")
+      : Device(atr, std::move(applets), laser_answer), count_(count) {}
+  Result<Bytes> transmit(ByteView command) override {
+    ++count_;
+    return Device::transmit(command);
+  }
+
+ private:
+  std::size_t& count_;
+};
+
+TEST(JacartaApplets, AnUnknownCardIsGivenUpAfterTwoCommands) {
+  for (const char* atr : {common_atr, shared_atr, lt_atr}) {
+    std::size_t count = 0;
+    const auto seen =
+        card::identify(std::make_unique<Counted>(count, atr, std::set<std::string>{}), nullptr);
+    ASSERT_FALSE(seen.ok());
+    EXPECT_EQ(seen.error().kind, ErrorKind::unknown_card);
+    EXPECT_LE(count, 2u);
+  }
+}
+
+TEST(JacartaApplets, SomethingElseUnderTheNameOfLaserIsNotTaken) {
+  std::size_t count = 0;
+  const auto seen = card::identify(
+      std::make_unique<Counted>(count, shared_atr, std::set<std::string>{laser}, "01029000"),
+      nullptr);
+  EXPECT_EQ(seen.error().kind, ErrorKind::unknown_card);
+  EXPECT_LE(count, 2u);
+  const auto empty =
+      look(std::make_unique<Device>(shared_atr, std::set<std::string>{laser}, "9000"));
+  EXPECT_TRUE(empty.card.ok()) << "an empty answer is accepted";
+}
+
+TEST(JacartaApplets, TheETokensAtrIsNotOurs) {
+  for (const char* atr : {"3BD5180081 31FE7D8073C82110F4", "3BD518008131 3A7D8073C8211030"}) {
+    for (const auto* driver : card::candidates(from_hex(atr).value()))
+      EXPECT_STRNE(driver->name, "jacarta");
+  }
+}
+
+TEST(JacartaCombined, TwoTokensOfOneDeviceInTurn) {
+  ChipBench bench("jacarta-combined", [] {
+    sim::ChipOptions options;
+    options.seed = 7;
+    return options;
+  }());
+  auto pki = card::identify(std::make_unique<ChipTransport>(bench), nullptr, 0);
+  auto other = card::identify(std::make_unique<ChipTransport>(bench), nullptr, 1);
+  ASSERT_TRUE(pki.ok()) << why(pki);
+  ASSERT_TRUE(other.ok()) << why(other);
+  EXPECT_GE((*pki)->applications().size(), 2u);
+  EXPECT_EQ(names(**pki), names(**other));
+  const Bytes text(51, 0x31);
+  for (int round = 0; round < 2; ++round) {
+    auto status = (*pki)->login(Role::user, secret(jacarta_user_pin));
+    ASSERT_TRUE(status.ok()) << why(status);
+    const auto pair = (*pki)->generate(key_request("K" + std::to_string(round), 1024));
+    ASSERT_TRUE(pair.ok()) << why(pair);
+    EXPECT_TRUE(is_signature(pair->public_key, text,
+                             (*pki)->sign(pair->private_key, card::Scheme::rsa_pkcs1, text)));
+    status = (*other)->login(Role::user, secret(jacarta_user_pin));
+    ASSERT_TRUE(status.ok()) << why(status);
+    EXPECT_TRUE((*other)->list().ok());
+    // The other applet was selected: that login is gone, and nothing else.
+    EXPECT_EQ((*pki)->sign(pair->private_key, card::Scheme::rsa_pkcs1, text).error().kind,
+              ErrorKind::not_logged_in);
+    EXPECT_EQ((*pki)->list()->keys.size(), static_cast<std::size_t>(round + 1));
+  }
+}
+
+TEST(JacartaPro, IsATokenOfTheETokensKind) {
+  ChipBench bench("jacarta-pro", [] {
+    sim::ChipOptions options;
+    options.seed = 7;
+    return options;
+  }());
+  auto card = card::identify(std::make_unique<ChipTransport>(bench), nullptr);
+  ASSERT_TRUE(card.ok()) << why(card);
+  EXPECT_EQ((*card)->model().name, "JACARTA");
+  EXPECT_EQ((*card)->model().store_name, "AKJaCartaStore");
+  ASSERT_FALSE((*card)->applications().empty());
+  EXPECT_TRUE((*card)->applications()[0].usable);
+  const auto status = (*card)->login(Role::user, secret(jacarta_user_pin));
+  EXPECT_TRUE(status.ok()) << why(status);
+  EXPECT_TRUE((*card)->list().ok());
+}
+
+}  // namespace
+}  // namespace kilt::test
