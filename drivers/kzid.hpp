@@ -55,9 +55,11 @@ inline constexpr std::size_t bits = 2048;
 [[nodiscard]] constexpr std::uint8_t reference(std::uint8_t number) {
   return static_cast<std::uint8_t>(0x80 | number);
 }
-/// Labels (255 bytes) and ids (64) that a directory entry takes.
-inline constexpr std::size_t longest_label = 255, longest_id = 64;
 }  // namespace key
+
+/// Labels (255 bytes) and ids (64) that a directory entry takes; bad_argument beyond.
+inline constexpr std::size_t longest_label = 255, longest_id = 64;
+[[nodiscard]] Status check_names(ByteView id, std::string_view label);
 
 // ---- PINs ------------------------------------------------------------------------------------
 namespace pin {

@@ -5,38 +5,11 @@
 #include <algorithm>
 
 #include "apdu/tlv.hpp"
-#include "drivers/certificate.hpp"
 
 namespace kilt::card::kzid {
 namespace {
 
 constexpr const char* manufacturer = "Republic of Kazakhstan";
-
-KeyInfo key_info(std::uint8_t number, const pkcs15::PrivateKey& entry) {
-  KeyInfo info;
-  info.ref = {ObjectClass::private_key, number};
-  info.label = entry.common.label;
-  info.id = entry.id;
-  info.bits = entry.bits;
-  info.usage = entry.usage;
-  info.subject = entry.subject;
-  info.local = entry.local;
-  info.sensitive = true;
-  info.always_sensitive = entry.always_sensitive;
-  info.never_extractable = entry.never_extractable;
-  info.modifiable = entry.common.modifiable;
-  return info;
-}
-
-PublicKeyInfo public_info(std::uint8_t number, const pkcs15::PublicKeyEntry& entry, bool local) {
-  return {{ObjectClass::public_key, number},
-          entry.common.label,
-          entry.id,
-          KeyType::rsa,
-          entry.bits,
-          entry.usage,
-          local};
-}
 
 /// Entries by the key object that each names; of several for one object the first.
 template <class Entry>
@@ -64,6 +37,32 @@ std::string short_hash(ByteView bytes) {
 }
 
 }  // namespace
+
+KeyInfo key_info(std::uint8_t number, const pkcs15::PrivateKey& entry) {
+  KeyInfo info;
+  info.ref = {ObjectClass::private_key, number};
+  info.label = entry.common.label;
+  info.id = entry.id;
+  info.bits = entry.bits;
+  info.usage = entry.usage;
+  info.subject = entry.subject;
+  info.local = entry.local;
+  info.sensitive = true;
+  info.always_sensitive = entry.always_sensitive;
+  info.never_extractable = entry.never_extractable;
+  info.modifiable = entry.common.modifiable;
+  return info;
+}
+
+PublicKeyInfo public_info(std::uint8_t number, const pkcs15::PublicKeyEntry& entry, bool local) {
+  return {{ObjectClass::public_key, number},
+          entry.common.label,
+          entry.id,
+          KeyType::rsa,
+          entry.bits,
+          entry.usage,
+          local};
+}
 
 std::optional<std::uint8_t> number_of(std::uint32_t reference) {
   for (std::uint8_t number = key::first; number <= key::last; ++number) {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The national ID card as a Card. What each operation means is said in card.hpp; how it is done is
-// spread over kzid_card (looking), kzid_use (PINs, using keys), kzid_enrol (keys and certificates
-// made), kzid_objects (changing, deleting).
+// spread over kzid_card (looking), kzid_use (PINs, using keys), kzid_enrol (keys made),
+// kzid_install (certificates), kzid_objects (changing, deleting).
 #pragma once
 
 #include <memory>
 #include <optional>
 
 #include "drivers/card.hpp"
+#include "drivers/certificate.hpp"
 #include "drivers/kzid_directory.hpp"
 #include "drivers/kzid_keys.hpp"
 #include "drivers/kzid_pins.hpp"
@@ -100,11 +101,18 @@ class KzidCard final : public Card {
   Status begin_write();
   Status prepare_write(const char* what);
   Status begin_application();
+  Status announce(std::uint8_t number, const pkcs15::PublicKeyEntry& half);
   Status describe_all();
   Result<std::uint8_t> empty_object();
   Result<KeyPair> make_pair(const GenerateRequest& request, std::uint8_t number, bool described);
   Status set_entry(Kind kind, std::uint8_t number, std::optional<Bytes> entry);
+
+  // -- kzid_install.cpp: certificates
   Result<std::optional<std::uint8_t>> key_of(const PublicKey& key, const Bytes& hint);
+  Result<pkcs15::CertificateEntry> certificate_entry(const CertificateRequest& request,
+                                                     const Certificate& certificate,
+                                                     std::optional<std::uint8_t> number);
+  Result<std::uint16_t> put_certificate(pkcs15::CertificateEntry entry, ByteView der);
   Result<CertificateInfo> install_beside(const CertificateRequest& request, ByteView der);
   Status check_not_there(const pkcs15::CertificateEntry& entry, bool any_label, ByteView der);
   void add_subject(std::uint8_t number, const Bytes& subject);
@@ -132,7 +140,10 @@ class KzidCard final : public Card {
 /// ObjectRef::token of the certificate that is kept beside the card for a key.
 inline constexpr std::uint32_t side_token = 0x10000;
 
-/// What the directories say of keys that nobody entered.
+[[nodiscard]] KeyInfo key_info(std::uint8_t number, const pkcs15::PrivateKey& entry);
+[[nodiscard]] PublicKeyInfo public_info(std::uint8_t number, const pkcs15::PublicKeyEntry& entry,
+                                        bool local);
+/// What can be said of a key that no directory knows.
 [[nodiscard]] pkcs15::PrivateKey undescribed(std::uint8_t number, const PublicKey& key);
 
 }  // namespace kilt::card::kzid

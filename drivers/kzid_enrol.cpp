@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys and certificates made on an ID card. The value comes first, the directory entry that makes
-// it seen last.
+// Keys made on an ID card.
 #include <algorithm>
 
 #include "drivers/certificate.hpp"
@@ -8,16 +7,6 @@
 
 namespace kilt::card::kzid {
 namespace {
-
-Status check_names(ByteView id, std::string_view label) {
-  if (label.size() > key::longest_label) {
-    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
-  }
-  if (id.size() > key::longest_id) {
-    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
-  }
-  return {};
-}
 
 /// The card signs and nothing else, whatever a key was made for.
 KeyUsage usable(const KeyUsage& wanted) {
@@ -120,8 +109,6 @@ Result<std::uint8_t> KzidCard::empty_object() {
                    "needed first"};
 }
 
-// ---- keys ------------------------------------------------------------------------------------
-
 Result<KeyPair> KzidCard::generate(const GenerateRequest& request) {
   if (request.type != KeyType::rsa || request.bits != key::bits) {
     return Error{ErrorKind::unsupported, "an ID card makes RSA keys of 2048 bits only"};
@@ -165,20 +152,22 @@ Status KzidCard::begin_application() {
   return directories_.describe_token(model().name, *number);
 }
 
-/// The public half is entered before the pair is made: it is seen when the object holds a key, and
-/// a power cut after that leaves a pair with its name. The private half's entry comes last.
+/// Names a pair that is about to be made: its public half's entry is seen when the object holds a
+/// key, so that a power cut after GENERATE leaves a pair with its name.
+Status KzidCard::announce(std::uint8_t number, const pkcs15::PublicKeyEntry& half) {
+  if (auto status = begin_application(); !status) return status;
+  if (auto status = describe_all(); !status) return status;
+  // What an interrupted deletion left of an older key.
+  if (auto status = set_entry(Kind::private_keys, number, std::nullopt); !status) return status;
+  return set_entry(Kind::public_keys, number, pkcs15::encode(half));
+}
+
 Result<KeyPair> KzidCard::make_pair(const GenerateRequest& request, std::uint8_t number,
                                     bool is_described) {
   const KeyUsage usage = usable(request.usage);
   auto half = public_entry(number, request.public_label, request.id, usage, key::bits);
   if (is_described) {
-    if (auto status = begin_application(); !status) return status.take_error();
-    if (auto status = describe_all(); !status) return status.take_error();
-    // What an interrupted deletion left of an older key.
-    if (auto status = set_entry(Kind::private_keys, number, std::nullopt); !status)
-      return status.take_error();
-    if (auto status = set_entry(Kind::public_keys, number, pkcs15::encode(half)); !status)
-      return status.take_error();
+    if (auto status = announce(number, half); !status) return status.take_error();
   }
   if (auto made = keys_.generate(number); !made) {
     if (is_described && made.error().kind != ErrorKind::removed)
@@ -187,41 +176,24 @@ Result<KeyPair> KzidCard::make_pair(const GenerateRequest& request, std::uint8_t
   }
   auto value = key_value(number);
   if (!value) return value.take_error();
-
   auto entry = undescribed(number, *value);
+  if (!is_described) {
+    half.common.label = entry.common.label;
+    half.id = entry.id;
+    return KeyPair{key_info(number, entry), public_info(number, half, false), *value};
+  }
   entry.common.modifiable = true;
-  if (is_described) entry.common.label = request.private_label;
+  entry.common.label = request.private_label;
   if (!request.id.empty()) entry.id = request.id;
   entry.usage = usage;
   entry.local = entry.always_sensitive = entry.never_extractable = true;
   entry.subject = request.subject;
-  if (!is_described) half.common.label = entry.common.label;
-  const bool id_is_late = half.id.empty();
-  half.id = entry.id;
-  if (is_described) {
-    Status status;
-    if (id_is_late) status = set_entry(Kind::public_keys, number, pkcs15::encode(half));
-    if (status) status = set_entry(Kind::private_keys, number, pkcs15::encode(entry));
-    if (!status) return status.take_error();
-  }
-  KeyInfo info;
-  info.ref = {ObjectClass::private_key, number};
-  info.label = entry.common.label;
-  info.id = entry.id;
-  info.bits = value->bits();
-  info.usage = usage;
-  info.local = info.always_sensitive = info.never_extractable = is_described;
-  info.modifiable = is_described;
-  if (is_described) info.subject = entry.subject;
-  return KeyPair{info,
-                 {{ObjectClass::public_key, number},
-                  half.common.label,
-                  half.id,
-                  KeyType::rsa,
-                  info.bits,
-                  usage,
-                  is_described},
-                 *value};
+  Status named;
+  if (std::exchange(half.id, entry.id).empty())
+    named = set_entry(Kind::public_keys, number, pkcs15::encode(half));
+  if (named) named = set_entry(Kind::private_keys, number, pkcs15::encode(entry));
+  if (!named) return named.take_error();
+  return KeyPair{key_info(number, entry), public_info(number, half, true), *value};
 }
 
 Result<KeyInfo> KzidCard::import_private_key(const ImportRequest&, RsaPrivateKey) {
@@ -235,163 +207,6 @@ Result<PublicKeyInfo> KzidCard::store_public_key(const ImportRequest&, const Pub
 
 Result<DataInfo> KzidCard::store_data(const DataRequest&, ByteView) {
   return Error{ErrorKind::unsupported, "an ID card keeps no data objects"};
-}
-
-// ---- certificates ----------------------------------------------------------------------------
-
-/// The key object that holds this key. The likeliest are looked into first: each costs three
-/// exchanges.
-Result<std::optional<std::uint8_t>> KzidCard::key_of(const PublicKey& key, const Bytes& hint) {
-  auto named = described_keys();
-  if (!named) return named.take_error();
-  const Bytes usual = default_key_id(key);
-  const auto rank = [&](std::uint8_t number) {
-    const auto entry = named->find(number);
-    if (entry == named->end()) return 3;
-    if (!hint.empty() && entry->second.id == hint) return 0;
-    return entry->second.id == usual ? 1 : 2;
-  };
-  std::vector<std::uint8_t> numbers;
-  for (std::uint8_t number = key::first; number <= key::last; ++number)
-    numbers.push_back(number);
-  std::stable_sort(numbers.begin(), numbers.end(),
-                   [&](auto a, auto b) { return rank(a) < rank(b); });
-  for (const auto number : numbers) {
-    auto object = keys_.look(number);
-    if (!object) return object.take_error();
-    if (object->state == KeyObject::State::full && object->key == key)
-      return std::optional<std::uint8_t>{number};
-  }
-  return std::optional<std::uint8_t>{};
-}
-
-namespace {
-
-Error no_such_key() {
-  return {ErrorKind::key_mismatch,
-          "the certificate fits no key on the card; it is for another card, or for a key that was "
-          "deleted"};
-}
-
-}  // namespace
-
-Result<CertificateInfo> KzidCard::install_beside(const CertificateRequest& request, ByteView der) {
-  auto certificate = Certificate::parse(der);
-  if (!certificate) return certificate.take_error();
-  auto keys = private_keys(true);
-  if (!keys) return keys.take_error();
-  const auto own = std::find_if(keys->begin(), keys->end(), [&](const KeyInfo& info) {
-    const auto* object = keys_.known(static_cast<std::uint8_t>(info.ref.token));
-    return certificate->key && object != nullptr && object->key == *certificate->key;
-  });
-  if (own == keys->end()) return no_such_key();
-  if (request.authority || (!request.id.empty() && request.id != own->id)) {
-    return Error{ErrorKind::unsupported,
-                 "this ID card has no directory of certificates; beside it a certificate is kept "
-                 "for its key only, under the key's id " +
-                     to_hex(own->id)};
-  }
-  const auto there = side_files_.read(*certificate->key);
-  if (there && equal(*there, der)) {
-    return Error{ErrorKind::exists, "this certificate is kept for the card already, in " +
-                                        side_files_.path(*certificate->key)};
-  }
-  if (auto status = side_files_.write(*certificate->key, der); !status) return status.take_error();
-  return CertificateInfo{{ObjectClass::certificate, side_token | own->ref.token},
-                         own->label,
-                         own->id,
-                         false,
-                         false,
-                         side_files_.path(*certificate->key)};
-}
-
-/// `exists` when just this certificate is on the card under this id and label.
-Status KzidCard::check_not_there(const pkcs15::CertificateEntry& entry, bool any_label,
-                                 ByteView der) {
-  auto all = certificates();
-  if (!all) return all.take_error();
-  for (const auto& listed : *all) {
-    if (listed.entry.id != entry.id) continue;
-    if (!any_label && listed.entry.common.label != entry.common.label) continue;
-    auto same = place_.begins_with(listed.file, der);
-    if (!same && same.error().kind != ErrorKind::not_found) return same.take_error();
-    if (same && *same) return Error{ErrorKind::exists, "this certificate is on the card already"};
-  }
-  return {};
-}
-
-/// Programs look keys up by subject, so it is entered where that is a single write.
-void KzidCard::add_subject(std::uint8_t number, const Bytes& subject) {
-  auto entries = directories_.entries(Kind::private_keys);
-  if (!entries) return;
-  for (const auto& raw : *entries) {
-    const auto entry = pkcs15::parse_private_key(raw);
-    if (!entry || number_of(entry->reference) != number || entry->subject == subject) continue;
-    if (auto changed = pkcs15::rewrite(Kind::private_keys, raw, {{}, {}, subject, {}}))
-      (void)replace_entry(Kind::private_keys, raw, std::move(*changed));
-    return;
-  }
-}
-
-Result<CertificateInfo> KzidCard::install_certificate(const CertificateRequest& request,
-                                                      ByteView der) {
-  constexpr const char* what = "installing a certificate";
-  auto certificate = Certificate::parse(der);
-  if (!certificate) return certificate.take_error().within(what);
-  if (auto status = check_names(request.id, request.label); !status) return status.take_error();
-  if (auto status = begin_write(); !status) return status.take_error().within(what);
-  auto has_directories = directories_.exist();
-  if (!has_directories) return has_directories.take_error();
-  if (!*has_directories) {
-    auto beside = install_beside(request, der);
-    if (!beside) return beside.take_error().within(what);
-    return beside;
-  }
-  if (auto status = pins_.require_user(what); !status) return status.take_error();
-  std::optional<std::uint8_t> number;
-  if (certificate->key) {
-    auto found = key_of(*certificate->key, request.id);
-    if (!found) return found.take_error().within(what);
-    number = *found;
-  }
-  if (!number && !request.allow_without_key) return no_such_key();
-  auto named = described_keys();
-  if (!named) return named.take_error();
-  pkcs15::CertificateEntry entry;
-  entry.common.label = request.label.empty() ? certificate->common_name : request.label;
-  if (certificate->key) entry.id = default_key_id(*certificate->key);
-  if (number) {
-    const auto own = named->find(*number);
-    const auto key = own == named->end() ? undescribed(*number, *certificate->key) : own->second;
-    if (request.label.empty()) entry.common.label = key.common.label;
-    entry.id = key.id;
-  }
-  if (entry.common.label.size() > key::longest_label) entry.common.label = "certificate";
-  if (!request.id.empty()) entry.id = request.id;
-  if (entry.id.empty()) entry.id = {0x00};
-  entry.authority = request.authority;
-  if (auto status = check_not_there(entry, request.label.empty(), der); !status)
-    return status.take_error().within(what);
-
-  auto all = certificates();
-  if (!all) return all.take_error();
-  std::vector<std::uint16_t> used;
-  for (const auto& listed : *all)
-    used.push_back(listed.file);
-  auto file = directories_.create_value(file::certificate, used, der.size());
-  if (!file) return file.take_error().within(what);
-  entry.path = path_bytes(*file);
-  auto status = place_.write(*file, 0, der);
-  if (status) status = directories_.add(Kind::certificates, pkcs15::encode(entry));
-  if (!status) {
-    (void)place_.remove(*file);
-    directories_.forget();
-    return status.take_error().within(what);
-  }
-  bodies_[*file] = copy_of(der);
-  if (number) add_subject(*number, certificate->subject);
-  return CertificateInfo{
-      {ObjectClass::certificate, *file}, entry.common.label, entry.id, entry.authority, false};
 }
 
 }  // namespace kilt::card::kzid

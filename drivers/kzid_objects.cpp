@@ -72,10 +72,8 @@ Status KzidCard::replace_entry(Kind kind, const Bytes& old, std::optional<Bytes>
 
 Status KzidCard::change_attributes(const ObjectRef& object, const AttributeChange& change) {
   constexpr const char* what = "changing an object";
-  if (change.label.value_or("").size() > key::longest_label ||
-      change.id.value_or(Bytes{}).size() > key::longest_id) {
-    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most, and an id 64"};
-  }
+  const auto fits = check_names(change.id.value_or(Bytes{}), change.label.value_or(""));
+  if (!fits) return fits;
   if (object.object_class == ObjectClass::data) return gone();
   if (change.subject && object.object_class != ObjectClass::private_key) {
     return Error{ErrorKind::unsupported, "only private keys have a subject of their own"};

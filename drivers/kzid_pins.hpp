@@ -37,6 +37,8 @@ class Pins {
   [[nodiscard]] static Status check_new(Role role, const SecretBytes& pin);
 
  private:
+  Result<apdu::ResponseApdu> send(Command (*build)(Role, const SecretBytes&, const SecretBytes&),
+                                  Role role, const SecretBytes& pin, const SecretBytes& other);
   Status judge(Role role, const Result<apdu::ResponseApdu>& answer, const char* doing);
 
   Place& place_;

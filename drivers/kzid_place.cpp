@@ -87,6 +87,11 @@ Status Place::select_master() {
   return {};
 }
 
+Status Place::stand_in_master() {
+  if (where_ == Where::master) return {};
+  return select_master();
+}
+
 Status Place::enter_surely() {
   if (is_sure()) return {};
   if (auto status = select_master(); !status) return status;

@@ -26,6 +26,8 @@ class Place {
   /// The card lost its selection.
   void forget();
   Status select_master();
+  /// The same unless the MF was selected last by us.
+  Status stand_in_master();
   /// Makes DF 0101 the selected directory, relying on an earlier selection.
   Status enter();
   /// Selects DF 0101 from the MF, unless this operation did so or found something there.

@@ -16,9 +16,13 @@ Status KzidCard::login(Role role, const SecretBytes& pin) {
 
 Status KzidCard::logout() {
   if (!pins_.may_be_open()) return {};
-  auto done = link_->transport().reset();
+  if (auto done = link_->transport().reset(); !done) {
+    place_.forget();
+    keys_.forget_state();
+    pins_.lost();  // the card may be open still: the next logout tries again
+    return done.take_error().within("logging out by a reset of the card");
+  }
   forget_state();
-  if (!done) return done.take_error().within("logging out by a reset of the card");
   return {};
 }
 

@@ -38,7 +38,7 @@ TEST_F(KzidCost, FindKeyByIdLogInAndSign) {
   ASSERT_TRUE(card->pin_status(Role::user).ok());
   login();
   ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
-  EXPECT_LE(spent(), 10u);
+  EXPECT_LE(spent(), 12u);
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
     EXPECT_EQ(spent(), 2u);
@@ -53,7 +53,7 @@ TEST_F(KzidCost, SerialNumberFindKeyLogInAndSign) {
   ASSERT_TRUE(card->pin_status(Role::user).ok());
   login();
   ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
-  EXPECT_LE(spent(), 13u)
+  EXPECT_LE(spent(), 15u)
       << "the serial number takes three: SELECT, READ, READ of the right length";
 }
 
@@ -65,7 +65,7 @@ TEST_F(KzidCost, OfTwoKeysTheSecondSignatureLearnsThePublicKey) {
   const auto found = card->list_classes({true, false, false, false});
   login();
   ASSERT_TRUE(card->sign(found->keys[1], Scheme::rsa_pkcs1, text).ok());
-  EXPECT_LE(spent(), 9u);
+  EXPECT_LE(spent(), 11u);
   ASSERT_TRUE(card->sign(found->keys[1], Scheme::rsa_pkcs1, text).ok());
   EXPECT_EQ(spent(), 5u);
   for (int i = 0; i < 3; ++i) {
@@ -130,13 +130,15 @@ TEST_F(KzidCost, SmallThings) {
   ASSERT_TRUE(card->pin_status(Role::user).ok());
   EXPECT_EQ(spent(), 1u);
   login();
+  EXPECT_EQ(spent(), 2u) << "the MF first: nobody knows where the card stands";
+  login();
   EXPECT_EQ(spent(), 1u);
   ASSERT_TRUE(card->random(8).ok());
   EXPECT_EQ(spent(), 1u);
   ASSERT_TRUE(card->logout().ok());
   EXPECT_EQ(spent(), 0u);
   EXPECT_FALSE(card->login(Role::user, secret("0000")).ok());
-  EXPECT_EQ(spent(), 1u);
+  EXPECT_EQ(spent(), 2u);
   ASSERT_TRUE(card->change_pin(Role::user, secret(id_pin), secret("87654321")).ok());
   EXPECT_EQ(spent(), 1u);
 }

@@ -36,7 +36,7 @@ const Workflow workflows[] = {
     {"identify", 3, [](Conversation& c) { expect_ok(c.card->token_info()); }},
     {"pin status", 1, [](Conversation& c) { expect_ok(c.card->pin_status(Role::user)); }},
     {"list a card as handed out", 7, [](Conversation& c) { expect_ok(c.card->list()); }},
-    {"verify wrong", 1,
+    {"verify wrong", 2,
      [](Conversation& c) {
        EXPECT_EQ(c.card->login(Role::user, secret("0000")).error().tries_left, 2);
      }},
@@ -60,7 +60,7 @@ const Workflow workflows[] = {
        expect_ok(c.card->install_certificate({}, certificate_for(c.pair.public_key, "A", 600)));
      }},
     {"log out", 1, [](Conversation& c) { expect_ok(c.card->logout()); }},
-    {"find a key, log in, sign", 10,
+    {"find a key, log in, sign", 12,
      [](Conversation& c) {
        c.card->forget_objects();
        const auto found = c.card->list_classes({true, false, false, false});
@@ -82,16 +82,16 @@ const Workflow workflows[] = {
        EXPECT_EQ(*der, certificate_for(c.pair.public_key, "A", 600));
      }},
     {"random", 1, [](Conversation& c) { expect_ok(c.card->random(8)); }},
-    {"change the PIN", 1,
+    {"change the PIN", 2,
      [](Conversation& c) {
        expect_ok(c.card->change_pin(Role::user, secret(id_pin), secret("567890")));
      }},
-    {"unblock with the PUK", 3,
+    {"unblock with the PUK", 4,
      [](Conversation& c) {
        expect_ok(c.card->login(Role::security_officer, secret(id_puk)));
        expect_ok(c.card->set_user_pin(secret(id_pin)));
      }},
-    {"delete the certificate and the key", 30,
+    {"delete the certificate and the key", 31,
      [](Conversation& c) {
        expect_ok(c.card->login(Role::user, secret(id_pin)));
        const auto found = c.card->list();
