@@ -64,8 +64,11 @@ Bytes without_zeros(Bytes number) {
 
 }  // namespace
 
-JacartaCard::JacartaCard(std::unique_ptr<Link> link)
-    : link_(std::move(link)), files_(*link_), pins_(*link_, files_), objects_(files_) {}
+JacartaCard::JacartaCard(std::unique_ptr<Link> link, RandomSource random)
+    : link_(std::move(link)),
+      files_(*link_),
+      pins_(*link_, files_, std::move(random)),
+      objects_(files_) {}
 
 void JacartaCard::begin() {
   const auto now = link_->transaction();

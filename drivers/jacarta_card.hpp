@@ -16,7 +16,8 @@ namespace kilt::card::jacarta {
 
 class JacartaCard final : public Card {
  public:
-  explicit JacartaCard(std::unique_ptr<Link> link);
+  /// The LASER applet is selected. `random` is the system's but in tests.
+  explicit JacartaCard(std::unique_ptr<Link> link, RandomSource random = host_random);
 
   [[nodiscard]] const CardModel& model() const override { return jacarta::model(); }
   [[nodiscard]] Link& link() override { return *link_; }

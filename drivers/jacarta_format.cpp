@@ -152,7 +152,7 @@ Status JacartaCard::create_all(const std::string& label, const SecretBytes& so_p
   // Nobody knows this PIN: it stands for "none" until set_user_pin() makes another, and expressions
   // name an object that exists.
   constexpr std::size_t placeholder_size = 8;
-  auto random = host_random(placeholder_size);
+  auto random = pins_.random(placeholder_size);
   if (!random) return random.take_error();
   NewFile user =
       key_object(pin::user.back(), 0x0A, "C0010000A0000000000000000000", rules::user_pin());

@@ -97,7 +97,7 @@ Result<apdu::ResponseApdu> Pins::verify(const SecretBytes& pin, bool secure) {
   auto challenge = link_.send(command::challenge(random_size));
   if (!challenge) return challenge;
   if (challenge->ok()) {
-    const auto ours = host_random(random_size);
+    const auto ours = random_(random_size);
     if (!ours) return ours.error();
     auto cryptogram = laser::verify_cryptogram(pin.view(), *ours, challenge->data);
     if (!cryptogram) return cryptogram.take_error();
@@ -184,7 +184,7 @@ Status Pins::store(Role role, const SecretBytes& new_pin) {
   const auto offered = laser::parse_dh_parameters(parameters->data);
   if (!offered) return offered.error().within(what);
   constexpr std::size_t exponent_size = 32;
-  auto random = host_random(exponent_size);
+  auto random = random_(exponent_size);
   if (!random) return random.take_error();
   const auto exponent = SecretBytes::copy_of(*random);
   wipe(*random);

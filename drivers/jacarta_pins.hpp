@@ -2,11 +2,18 @@
 // The LASER applet's two PINs, who is logged in, and how a new PIN reaches the card.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <utility>
 
 #include "drivers/jacarta_files.hpp"
 
 namespace kilt::card::jacarta {
+
+/// Where random bytes of our side come from.
+using RandomSource = std::function<Result<Bytes>(std::size_t count)>;
+/// The system's.
+Result<Bytes> host_random(std::size_t count);
 
 /// What SELECT tells of a PIN's object [facts jacarta A7, A16 #13, #14].
 struct PinFacts {
@@ -21,7 +28,8 @@ struct PinFacts {
 
 class Pins {
  public:
-  Pins(Link& link, Files& files) : link_(link), files_(files) {}
+  Pins(Link& link, Files& files, RandomSource random)
+      : link_(link), files_(files), random_(std::move(random)) {}
 
   struct State {
     PinInfo info;
@@ -44,6 +52,7 @@ class Pins {
   void forget() { role_.reset(); }
   /// not_logged_in unless the user is.
   [[nodiscard]] Status require_user(const char* what) const;
+  Result<Bytes> random(std::size_t count) { return random_(count); }
   [[nodiscard]] static Status check_length(Role role, std::size_t length);
 
  private:
@@ -52,11 +61,9 @@ class Pins {
 
   Link& link_;
   Files& files_;
+  RandomSource random_;
   std::optional<Role> role_;
   std::uint64_t applet_selections_ = 0;
 };
-
-/// Randomness of the system.
-Result<Bytes> host_random(std::size_t count);
 
 }  // namespace kilt::card::jacarta
