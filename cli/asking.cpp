@@ -2,6 +2,8 @@
 // What a command asks of the person in front of it: PINs and confirmations.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/context.hpp"
 #include "cli/text.hpp"
 #include "cli/uri.hpp"
@@ -10,7 +12,7 @@ namespace kilt::cli {
 namespace {
 
 std::string tries(const card::PinInfo& pin) {
-  if (!pin.tries_left) return "the token does not tell how many tries are left";
+  if (!pin.tries_left) return "tries left: unknown";
   return *pin.tries_left == 1 ? "the last try" : fmt::format("{} tries left", *pin.tries_left);
 }
 
@@ -18,9 +20,13 @@ const char* whose(card::Role role) {
   return role == card::Role::user ? "User PIN" : "Security officer's PIN";
 }
 
+const char* name_of(card::Role role) {
+  return role == card::Role::user ? "user PIN" : "security officer's PIN";
+}
+
 /// pin-source of the --token URI, where no option names a source [RFC 7512 §2.4].
-Result<PinOptions> with_pin_source(const Context& context, card::Role role, PinOptions options) {
-  if (options.given() || role != card::Role::user || !is_uri(context.token)) return options;
+Result<PinOptions> with_pin_source(const Context& context, PinOptions options) {
+  if (options.given() || !is_uri(context.token)) return options;
   auto uri = parse_uri(context.token);
   if (!uri) return uri.take_error();
   if (!uri->pin_source) return options;
@@ -36,36 +42,47 @@ Result<PinOptions> with_pin_source(const Context& context, card::Role role, PinO
 
 }  // namespace
 
+Result<PinSource> open_user_pin(Context& context, const PinOptions& options) {
+  auto source = with_pin_source(context, options);
+  if (!source) return source.take_error();
+  return PinSource::open(*source, context.console);
+}
+
 Result<SecretBytes> ask_pin(Context& context, Session& session, card::Role role,
-                            const PinOptions& options) {
+                            PinSource& source) {
+  if (!session.token().initialized) {
+    return Error{ErrorKind::pin_not_set, "the token is blank"};
+  }
   auto state =
       session.with_card([&](card::Card&) { return session.may_try(role, context.spend_last_try); });
   if (!state) return state.take_error();
-  auto source = with_pin_source(context, role, options);
-  if (!source) return source.take_error();
-  const std::string prompt =
-      fmt::format("{} of {} ({})", whose(role), session.name(), tries(*state));
-  return obtain_pin(*source, context.console, prompt, false);
+  return source.take(fmt::format("{} of {} ({})", whose(role), session.name(), tries(*state)),
+                     false);
 }
 
-Result<SecretBytes> ask_new_pin(Context& context, Session& session, card::Role role,
-                                const PinOptions& options) {
+Result<SecretBytes> ask_new_pin(Session& session, card::Role role, PinSource& source) {
   auto state = session.with_card([&](card::Card& card) { return card.pin_status(role); });
   if (!state) return state.take_error();
-  std::string prompt =
-      fmt::format("New {} of {}", role == card::Role::user ? "user PIN" : "security officer's PIN",
-                  session.name());
+  std::string prompt = fmt::format("New {} of {}", name_of(role), session.name());
   if (state->max_length != 0) {
-    prompt += fmt::format(" ({} to {} characters)", state->min_length, state->max_length);
+    prompt += fmt::format(" ({} to {} characters)", new_min_length(*state), state->max_length);
   }
-  auto pin = obtain_pin(options, context.console, prompt, true);
+  auto pin = source.take(prompt, true);
   if (!pin) return pin;
-  const bool too_long = state->max_length != 0 && pin->size() > state->max_length;
-  if (pin->size() < state->min_length || too_long) {
-    return Error{ErrorKind::pin_length, fmt::format("the new PIN must have {} to {} characters",
-                                                    state->min_length, state->max_length)};
-  }
+  if (auto fits = check_new_pin(*state, *pin); !fits) return fits.take_error();
   return pin;
+}
+
+std::size_t new_min_length(const card::PinInfo& pin) {
+  return std::max(pin.min_length, pin.new_min_length);
+}
+
+Status check_new_pin(const card::PinInfo& state, const SecretBytes& pin) {
+  const bool too_long = state.max_length != 0 && pin.size() > state.max_length;
+  if (pin.size() >= new_min_length(state) && !too_long) return {};
+  return Error{ErrorKind::pin_length,
+               fmt::format("a new {} has {} to {} characters; nothing was changed on the card",
+                           name_of(state.role), new_min_length(state), state.max_length)};
 }
 
 void warn_of_factory_pin(Context& context, Session& session, card::Role role,

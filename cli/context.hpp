@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ struct Context {
   bool spend_last_try = false;  ///< --spend-last-try or the configuration
   std::unique_ptr<apdu::Recorder> recorder{};
   std::unique_ptr<apdu::Readers> readers{};
+  /// What to do about an error of that kind on the token that was selected, where the usual advice
+  /// would be wrong: a blank one, one without a security officer.
+  std::map<ErrorKind, std::string> advice{};
 };
 
 /// The command that was chosen on the command line.
@@ -34,10 +38,11 @@ struct Choice {
   std::function<Report(Context&)> run;
 };
 
-/// One reader and what is in it: a token, or why there is none that kilt can use.
+/// One reader and what is in it: a token, several of them where a device carries several
+/// applications, or why there is none that kilt can use.
 struct Seen {
   apdu::ReaderState reader;
-  std::unique_ptr<Session> session{};
+  std::vector<std::unique_ptr<Session>> tokens{};
   std::optional<Error> why_not{};
 };
 
@@ -51,13 +56,19 @@ Result<std::unique_ptr<Session>> select_token(Context& context);
 /// A key or certificate named by a URI names its token as well; used where --token is not given.
 void take_token_from(Context& context, const std::string& selector);
 
-/// Reads or asks for the user's or the security officer's PIN, after a look at its state: blocked
-/// or last-try PINs are refused before anybody types. Tells the tries left in the prompt.
-Result<SecretBytes> ask_pin(Context& context, Session& session, card::Role role,
-                            const PinOptions& options);
-/// Asks for a PIN that is going to be set; its length is checked against what the card takes.
-Result<SecretBytes> ask_new_pin(Context& context, Session& session, card::Role role,
-                                const PinOptions& options);
+/// Where the user PIN comes from: an option, or else the pin-source of --token's URI. Call it
+/// before a card is touched.
+Result<PinSource> open_user_pin(Context& context, const PinOptions& options);
+
+/// The user's or the security officer's PIN, after a look at its state: blocked or last-try PINs
+/// are refused before anybody types. Tells the tries left in the prompt.
+Result<SecretBytes> ask_pin(Context& context, Session& session, card::Role role, PinSource& source);
+/// A PIN that is going to be set; its length is checked against what the card takes.
+Result<SecretBytes> ask_new_pin(Session& session, card::Role role, PinSource& source);
+/// The least length of a PIN that is going to be set.
+[[nodiscard]] std::size_t new_min_length(const card::PinInfo& pin);
+/// pin_length for a new PIN that the card would refuse: before anything is sent.
+Status check_new_pin(const card::PinInfo& state, const SecretBytes& pin);
 /// Warns when the PIN that just worked is the one the maker sets.
 void warn_of_factory_pin(Context& context, Session& session, card::Role role,
                          const SecretBytes& pin);

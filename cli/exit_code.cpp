@@ -49,7 +49,8 @@ constexpr Explanation table[] = {
     {ErrorKind::bad_data, ExitCode::failure, "CKR_ATTRIBUTE_VALUE_INVALID",
      "The data that was given cannot be read", "Check the file that was named."},
     {ErrorKind::pin_incorrect, ExitCode::pin_refused, "CKR_PIN_INCORRECT", "The PIN is wrong",
-     "Check the PIN before the next try: `kilt pin status` shows how many are left."},
+     "Check the PIN before the next try: `kilt pin status` shows how many are left, where the "
+     "token tells."},
     {ErrorKind::pin_blocked, ExitCode::pin_locked, "CKR_PIN_LOCKED", "The PIN is blocked",
      "Unblock the user PIN with the security officer's PIN: `kilt pin unblock`."},
     {ErrorKind::pin_length, ExitCode::pin_refused, "CKR_PIN_LEN_RANGE",

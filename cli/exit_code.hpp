@@ -9,7 +9,7 @@
 
 namespace kilt::cli {
 
-/// The program's exit codes, as cli/kilt.1 documents them. Never renumbered.
+/// The program's exit codes, as cli/man/kilt.1 documents them. Never renumbered.
 enum class ExitCode : int {
   ok = 0,
   failure = 1,

@@ -64,10 +64,10 @@ Status write_all(int fd, ByteView content, const std::string& path) {
   return {};
 }
 
-/// A device or a pipe is written to directly: it cannot be renamed over.
+/// A device or a pipe cannot be renamed over; a link should stay one.
 bool is_special(const std::string& path) {
   struct stat info {};
-  return stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+  return lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
 }
 
 class Hash {
@@ -113,22 +113,47 @@ Result<Bytes> read_file(const std::string& path, std::size_t limit) {
   return content;
 }
 
-Status write_file(const std::string& path, ByteView content) {
-  if (path == "-") return write_all(STDOUT_FILENO, content, "standard output");
+Result<OutputFile> OutputFile::open(const std::string& path) {
+  if (path.empty()) return Error{ErrorKind::bad_data, "the file to be written has no name"};
+  if (path == "-") return OutputFile("standard output", STDOUT_FILENO, "");
   if (is_special(path)) {
-    const File file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    return file.fd() < 0 ? file_error(path, "opened") : write_all(file.fd(), content, path);
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return file_error(path, "written");
+    return OutputFile(path, fd, "");
+  }
+  if (access(path.c_str(), F_OK) == 0 && access(path.c_str(), W_OK) != 0) {
+    return file_error(path, "written");
   }
   std::string beside = path + ".XXXXXX";
-  const File file(mkostemp(beside.data(), O_CLOEXEC));
-  if (file.fd() < 0) return file_error(path, "written");
+  const int fd = mkostemp(beside.data(), O_CLOEXEC);
+  if (fd < 0) return file_error(path, "written");
+  return OutputFile(path, fd, std::move(beside));
+}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      beside_(std::exchange(other.beside_, "")) {}
+
+OutputFile::~OutputFile() {
+  if (fd_ > STDERR_FILENO) close(fd_);
+  if (!beside_.empty()) unlink(beside_.c_str());
+}
+
+Status OutputFile::commit(ByteView content) {
+  struct stat info {};
+  // A link to a file: what it held before goes.
+  if (beside_.empty() && fd_ > STDERR_FILENO && fstat(fd_, &info) == 0 && S_ISREG(info.st_mode) &&
+      ftruncate(fd_, 0) != 0) {
+    return file_error(path_, "written");
+  }
+  if (auto done = write_all(fd_, content, path_); !done || beside_.empty()) return done;
   const mode_t mask = umask(0);
   umask(mask);
-  fchmod(file.fd(), 0666 & ~mask);
-  auto done = write_all(file.fd(), content, path);
-  if (done && rename(beside.c_str(), path.c_str()) != 0) done = file_error(path, "written");
-  if (!done) unlink(beside.c_str());
-  return done;
+  fchmod(fd_, 0666 & ~mask);
+  if (rename(beside_.c_str(), path_.c_str()) != 0) return file_error(path_, "written");
+  beside_.clear();
+  return {};
 }
 
 Result<Bytes> digest_file(const std::string& path, card::Digest digest) {

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <sstream>
 
 #include "cli/commands/commands.hpp"
 #include "cli/interrupt.hpp"
@@ -43,8 +44,16 @@ void load_configuration(Context& context, bool spend_last_try) {
 
 /// Usage errors of the parser, in the form of all other errors.
 int usage_error(Context& context, const CLI::App& app, const CLI::ParseError& error, bool json) {
-  if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
   context.console.json = json;
+  if (error.get_exit_code() == 0) {  // --help, --version
+    if (!json) return app.exit(error);
+    Report report;
+    std::ostringstream text;
+    app.exit(error, text, text);
+    report.data["version"] = KILT_VERSION;
+    report.data["text"] = text.str();
+    return finish(context, {"", "", {}}, report);
+  }
   Report report(Error{ErrorKind::bad_argument, error.what()});
   return finish(context, {"", "The command line was not understood.", {}}, report);
 }
@@ -84,7 +93,11 @@ int run(int argc, char** argv) {
   }
   load_configuration(context, spend_last_try);
   watch_for_interrupts();
-  const Report report = choice.run(context);
+  Report report = choice.run(context);
+  if (report.error && report.hint.empty()) {
+    const auto better = context.advice.find(report.error->kind);
+    if (better != context.advice.end()) report.hint = better->second;
+  }
   const int code = finish(context, choice, report);
   context.readers.reset();
   end_if_interrupted();

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -107,13 +108,35 @@ Json token_json(const Session& session) {
   json["model"] = session.model().name;
   json["label"] = token.label;
   json["serial"] = token.serial;
-  json["manufacturer"] = token.manufacturer;
+  json["manufacturer"] = *token_uri(session.model(), token).manufacturer;
+  json["device_manufacturer"] = token.manufacturer;
   json["hardware_version"] = token.hardware_version;
   json["firmware_version"] = token.firmware_version;
   json["initialized"] = token.initialized;
   json["store_name"] = session.model().store_name;
   json["uri"] = token_uri(session.model(), token).print();
+  json["applications"] = Json::array();
+  for (const card::Application& application : session.applications()) {
+    json["applications"].push_back({{"name", application.name}, {"usable", application.usable}});
+  }
   return json;
+}
+
+std::string unsupported_applications(const Session& session) {
+  std::string names;
+  for (const card::Application& application : session.applications()) {
+    if (!application.usable) names += (names.empty() ? "" : ", ") + std::string(application.name);
+  }
+  return names;
+}
+
+Status check_label(const std::string& label, std::size_t longest) {
+  if (!is_utf8(label)) return Error{ErrorKind::bad_argument, "the label is no UTF-8"};
+  if (label.size() <= longest) return {};
+  return Error{ErrorKind::bad_argument,
+               fmt::format("the label takes {} bytes of UTF-8 and there is room for {} (a Cyrillic "
+                           "letter takes two)",
+                           label.size(), longest)};
 }
 
 Json key_json(const Session& session, const card::KeyInfo& key) {
@@ -153,10 +176,11 @@ Json pin_json(const card::PinInfo& pin) {
   json["role"] = pin.role == card::Role::user ? "user" : "so";
   json["initialized"] = pin.initialized;
   json["blocked"] = pin.blocked;
-  json["tries_left"] = number(pin.tries_left);
+  json["tries_left"] = pin.blocked ? Json(0) : number(pin.tries_left);
   json["tries_max"] = number(pin.tries_max);
   json["min_length"] = pin.min_length;
   json["max_length"] = pin.max_length;
+  json["new_min_length"] = std::max(pin.min_length, pin.new_min_length);
   return json;
 }
 
@@ -175,7 +199,7 @@ std::string pin_line(const card::PinInfo& pin) {
   const std::string whose = pin.role == card::Role::user ? "User PIN:     " : "Security PIN: ";
   if (!pin.initialized) return whose + "not set";
   if (pin.blocked) return whose + "blocked";
-  if (!pin.tries_left) return whose + "set; the token does not tell how many tries are left";
+  if (!pin.tries_left) return whose + "set; tries left: unknown";
   if (!pin.tries_max) return fmt::format("{}set; tries left: {}", whose, *pin.tries_left);
   return fmt::format("{}set; tries left: {} of {}", whose, *pin.tries_left, *pin.tries_max);
 }

@@ -27,6 +27,18 @@ namespace kilt::cli {
 void add_certificate_body(Json& json, const card::Certificate& certificate, std::time_t now);
 [[nodiscard]] Json pin_json(const card::PinInfo& pin);
 
+/// Labels in bytes of UTF-8: of a token as every PKCS#11 program can show it (CK_TOKEN_INFO), of an
+/// object as its directory can hold it (pkcs15-ub-label [7816-15 §8.2.2]).
+inline constexpr std::size_t longest_token_label = 32, longest_object_label = 255;
+/// bad_argument for a label that is longer, or that is no UTF-8: it would be cut or garbled later.
+Status check_label(const std::string& label, std::size_t longest);
+
+inline constexpr const char* blank_line = "The token is blank; `kilt init` makes it ready.\n";
+
+/// "JaCarta GOST" for each application of the token's device that kilt cannot use, in one line;
+/// empty if there is none.
+[[nodiscard]] std::string unsupported_applications(const Session& session);
+
 /// "key          SIGN  RSA 2048  id 4A5B" lines.
 [[nodiscard]] std::string key_line(const card::KeyInfo& key);
 [[nodiscard]] std::string certificate_line(const card::CertificateInfo& info);

@@ -88,9 +88,21 @@ Result<SecretBytes> read_pin(const PinOptions& options, Console& console) {
   return read_from_environment(options.variable);
 }
 
-Result<SecretBytes> obtain_pin(const PinOptions& options, Console& console,
-                               const std::string& prompt, bool twice) {
-  if (options.given()) return read_pin(options, console);
+Result<PinSource> PinSource::open(const PinOptions& options, Console& console) {
+  PinSource source;
+  if (!options.given()) return source;
+  auto pin = read_pin(options, console);
+  if (!pin) return pin.take_error();
+  source.read_ = *std::move(pin);
+  return source;
+}
+
+Result<SecretBytes> PinSource::take(const std::string& prompt, bool twice) {
+  if (read_) {
+    SecretBytes pin = *std::move(read_);
+    read_.reset();
+    return pin;
+  }
   auto pin = prompt_secret(prompt + ": ", longest_pin);
   if (!pin) return pin;
   if (pin->empty()) return bad("no PIN was typed");

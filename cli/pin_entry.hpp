@@ -32,8 +32,19 @@ void add_pin_options(CLI::App& command, PinOptions& options, const std::string& 
 /// pin_length. An environment variable is overwritten and removed, so that no child inherits it.
 Result<SecretBytes> read_pin(const PinOptions& options, Console& console);
 
-/// From the options, or else by asking. `twice` for a new PIN: both entries must agree.
-Result<SecretBytes> obtain_pin(const PinOptions& options, Console& console,
-                               const std::string& prompt, bool twice);
+/// A PIN on its way: read at once where the options say from where, so that a missing file is told
+/// before any card is touched; otherwise asked for when it is wanted.
+class PinSource {
+ public:
+  /// Errors of read_pin().
+  static Result<PinSource> open(const PinOptions& options, Console& console);
+  /// The PIN that was read, once; where none was, what a person types. `twice` for a new PIN: both
+  /// entries must agree.
+  Result<SecretBytes> take(const std::string& prompt, bool twice);
+
+ private:
+  PinSource() = default;
+  std::optional<SecretBytes> read_;
+};
 
 }  // namespace kilt::cli

@@ -8,11 +8,17 @@
 namespace kilt::cli {
 namespace {
 
+/// The deepest cause of the reported kind: the most exact sentence about it. Below may be causes of
+/// other kinds, as how reading a certificate failed; they are for --verbose.
 const Error& innermost(const Error& error) {
   const Error* deepest = &error;
-  while (deepest->cause)
+  while (deepest->cause && deepest->cause->kind == error.kind)
     deepest = deepest->cause.get();
   return *deepest;
+}
+
+std::optional<int> tries_left(const Error& error) {
+  return error.kind == ErrorKind::pin_blocked ? 0 : error.tries_left;
 }
 
 std::string reason_of(const Error& error) {
@@ -29,6 +35,18 @@ std::string hint_of(const Report& report) {
 }
 
 }  // namespace
+
+Report perhaps_done(Error error, bool begun, const std::string& what) {
+  const bool answer_lost = error.kind == ErrorKind::removed || error.kind == ErrorKind::transport ||
+                           error.kind == ErrorKind::timeout || error.kind == ErrorKind::no_service;
+  Report report(std::move(error));
+  if (begun && answer_lost) {
+    report.hint = what +
+                  "; with the token in again, look with `kilt list` before you repeat the "
+                  "command.";
+  }
+  return report;
+}
 
 ExitCode Report::exit_code() const {
   if (exit) return *exit;
@@ -57,7 +75,8 @@ Json envelope(const std::string& command, const Report& report,
   out["hint"] = hint_of(report);
   out["reason"] = reason_of(error);
   out["message"] = error.message();
-  out["tries_left"] = error.tries_left ? Json(*error.tries_left) : Json(nullptr);
+  const auto tries = tries_left(error);
+  out["tries_left"] = tries ? Json(*tries) : Json(nullptr);
   out["exit_code"] = static_cast<int>(report.exit_code());
   return document;
 }

@@ -38,6 +38,11 @@ struct Report {
   [[nodiscard]] ExitCode exit_code() const;
 };
 
+/// A failure of work on the card that had `begun`. Where the answer was lost, the card may have
+/// done it all the same, and the advice says so: `what` is "The key pair may be on the token all
+/// the same".
+[[nodiscard]] Report perhaps_done(Error error, bool begun, const std::string& what);
+
 /// {"schema", "command", "ok", "data", "warnings", "error": null or {kind, sw, ckr, hint, ...}}
 [[nodiscard]] Json envelope(const std::string& command, const Report& report,
                             const std::vector<std::string>& warnings);

@@ -2,6 +2,8 @@
 // Which token a command works on.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/context.hpp"
 #include "cli/text.hpp"
 #include "cli/uri.hpp"
@@ -23,16 +25,34 @@ Status open_readers(Context& context) {
   return {};
 }
 
-Result<std::unique_ptr<Session>> open_session(Context& context, const apdu::ReaderState& reader) {
+Result<std::unique_ptr<Session>> open_session(Context& context, const apdu::ReaderState& reader,
+                                              std::size_t which) {
   auto transport = context.readers->connect(reader.name);
   if (!transport) return transport.take_error();
-  auto card = card::identify(*std::move(transport), context.recorder.get());
+  auto card = card::identify(*std::move(transport), context.recorder.get(), which);
   if (!card) return card.take_error();
   auto session = Session::open(*std::move(card));
   if (session) {
     (*session)->set_allow_assumed(context.config.allows_assumed((*session)->token().serial));
   }
   return session;
+}
+
+/// Every token that the card is: one, or one for each application that kilt can use.
+void open_tokens(Context& context, Seen& seen) {
+  std::size_t count = 1;
+  for (std::size_t which = 0; which < count; ++which) {
+    auto session = open_session(context, seen.reader, which);
+    if (!session) {
+      seen.why_not = session.take_error();
+      return;
+    }
+    const auto& applications = (*session)->applications();
+    const auto usable = std::count_if(applications.begin(), applications.end(),
+                                      [](const card::Application& one) { return one.usable; });
+    count = std::max<std::size_t>(1, static_cast<std::size_t>(usable));
+    seen.tokens.push_back(*std::move(session));
+  }
 }
 
 std::string upper(std::string text) {
@@ -62,7 +82,8 @@ Error none_fits(const std::vector<Seen>& all, const std::string& wanted) {
   std::string there;
   const Error* unusable = nullptr;
   for (const Seen& seen : all) {
-    if (seen.session) there += (there.empty() ? "" : ", ") + seen.session->name();
+    for (const auto& token : seen.tokens)
+      there += (there.empty() ? "" : ", ") + token->name();
     if (seen.why_not && unusable == nullptr) unusable = &*seen.why_not;
   }
   if (there.empty() && unusable != nullptr) return *unusable;
@@ -70,6 +91,20 @@ Error none_fits(const std::vector<Seen>& all, const std::string& wanted) {
   if (there.empty()) return {ErrorKind::no_card, "no reader holds a token"};
   return {ErrorKind::no_card,
           fmt::format("none fits \"{}\"; there is {}", printable(wanted), there)};
+}
+
+/// What would be wrong advice for this token is replaced.
+void advise(Context& context, const Session& session) {
+  if (!session.token().initialized) {
+    for (const auto kind : {ErrorKind::pin_not_set, ErrorKind::not_found, ErrorKind::card_state}) {
+      context.advice[kind] = session.model().can_initialise
+                                 ? "Make the token ready with `kilt init`."
+                                 : "Only the issuer of this kind of token can make it ready.";
+    }
+  } else if (!session.model().has_so) {
+    context.advice[ErrorKind::pin_blocked] = context.advice[ErrorKind::pin_not_set] =
+        "Ask the issuer of the token: this kind has no security officer who could set its PIN.";
+  }
 }
 
 }  // namespace
@@ -81,14 +116,7 @@ Result<std::vector<Seen>> look_around(Context& context) {
   std::vector<Seen> all;
   for (const apdu::ReaderState& state : *states) {
     Seen seen{.reader = state};
-    if (state.present) {
-      auto session = open_session(context, state);
-      if (session) {
-        seen.session = *std::move(session);
-      } else {
-        seen.why_not = session.take_error();
-      }
-    }
+    if (state.present) open_tokens(context, seen);
     all.push_back(std::move(seen));
   }
   return all;
@@ -107,8 +135,8 @@ Result<std::unique_ptr<Session>> select_token(Context& context) {
                                          printable(seen.reader.name),
                                          printable(seen.why_not->message())));
     }
-    if (seen.session && fits(context.token, *seen.session)) {
-      fitting.push_back(std::move(seen.session));
+    for (auto& token : seen.tokens) {
+      if (fits(context.token, *token)) fitting.push_back(std::move(token));
     }
   }
   if (fitting.empty()) return none_fits(*all, context.token);
@@ -117,6 +145,7 @@ Result<std::unique_ptr<Session>> select_token(Context& context) {
         ErrorKind::bad_argument,
         fmt::format("several tokens fit, so --token must name one of them: {}", listed(fitting))};
   }
+  advise(context, *fitting.front());
   return std::move(fitting.front());
 }
 

@@ -12,6 +12,7 @@ Result<std::unique_ptr<Session>> Session::open(std::unique_ptr<card::Card> card)
   auto info = session->with_card([](card::Card& c) { return c.token_info(); });
   if (!info) return info.take_error();
   session->token_ = *std::move(info);
+  session->applications_ = session->card_->applications();
   return session;
 }
 

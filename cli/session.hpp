@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "drivers/card.hpp"
 
@@ -20,6 +21,8 @@ class Session {
 
   [[nodiscard]] const card::TokenInfo& token() const { return token_; }
   [[nodiscard]] const card::CardModel& model() const { return card_->model(); }
+  /// All applications of the device; empty where it has but one.
+  [[nodiscard]] const std::vector<card::Application>& applications() const { return applications_; }
   [[nodiscard]] const std::string& reader() { return card_->link().transport().reader(); }
   /// "KAZTOKEN 0A1B2C3D (label)", safe for a terminal.
   [[nodiscard]] std::string name() const;
@@ -81,6 +84,7 @@ class Session {
 
   std::unique_ptr<card::Card> card_;
   card::TokenInfo token_;
+  std::vector<card::Application> applications_;
   card::Permissions permissions_;
   std::uint64_t epoch_ = 0;
   bool epoch_known_ = false;

@@ -29,6 +29,11 @@ Result<Bytes> pss_block(const card::KeyInfo& key, const Mechanism& mechanism, By
   return card::pss_encode(digest, mechanism.digest, mechanism.digest, salt, key.bits);
 }
 
+/// PSS is encoded here; what the card adds is the bare power.
+card::Scheme scheme_of(const Mechanism& mechanism) {
+  return mechanism.pss ? card::Scheme::rsa_raw : card::Scheme::rsa_pkcs1;
+}
+
 }  // namespace
 
 const std::vector<Mechanism>& mechanisms() {
@@ -52,17 +57,28 @@ Result<Mechanism> find_mechanism(const std::string& name) {
                fmt::format("\"{}\" is no mechanism; there are {}", name, names)};
 }
 
-Result<Bytes> sign_digest(card::Card& card, const card::KeyInfo& key, const Mechanism& mechanism,
-                          ByteView digest) {
+Status check_mechanism(const card::CardModel& model, const card::KeyInfo& key,
+                       const Mechanism& mechanism) {
   if (key.type != card::KeyType::rsa) {
     return Error{ErrorKind::unsupported, "the mechanism is for RSA keys and the key is none"};
   }
-  if (!mechanism.pss) {
-    return card.sign(key, card::Scheme::rsa_pkcs1, card::digest_info(mechanism.digest, digest));
+  const auto scheme = scheme_of(mechanism);
+  for (const card::Capability& can : model.capabilities) {
+    if (can.type != key.type) continue;
+    if (std::find(can.sign.begin(), can.sign.end(), scheme) != can.sign.end()) return {};
   }
+  return Error{ErrorKind::unsupported, fmt::format("this kind of token ({}) does not sign with {}",
+                                                   model.name, mechanism.name)};
+}
+
+Result<Bytes> sign_digest(card::Card& card, const card::KeyInfo& key, const Mechanism& mechanism,
+                          ByteView digest) {
+  if (auto can = check_mechanism(card.model(), key, mechanism); !can) return can.take_error();
+  const auto scheme = scheme_of(mechanism);
+  if (!mechanism.pss) return card.sign(key, scheme, card::digest_info(mechanism.digest, digest));
   auto block = pss_block(key, mechanism, digest);
   if (!block) return block;
-  return card.sign(key, card::Scheme::rsa_raw, *block);
+  return card.sign(key, scheme, *block);
 }
 
 Status verify_digest(const card::PublicKey& key, const Mechanism& mechanism, ByteView digest,

@@ -22,6 +22,10 @@ struct Mechanism {
 /// bad_argument with the list of names.
 Result<Mechanism> find_mechanism(const std::string& name);
 
+/// Whether this card can sign so with this key; unsupported says what is missing. Before a PIN is
+/// asked for.
+Status check_mechanism(const card::CardModel& model, const card::KeyInfo& key,
+                       const Mechanism& mechanism);
 /// The raw signature (as long as the modulus, big-endian) over a digest. Needs the login.
 Result<Bytes> sign_digest(card::Card& card, const card::KeyInfo& key, const Mechanism& mechanism,
                           ByteView digest);

@@ -54,6 +54,15 @@ std::string printable(std::string_view foreign) {
   return text;
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 std::string sentence(std::string text) {
   if (!text.ends_with('.')) text += '.';
   return text;

@@ -15,6 +15,9 @@ namespace kilt::cli {
 /// \xNN, so that a label cannot move the cursor or hide a line.
 [[nodiscard]] std::string printable(std::string_view foreign);
 
+/// Whether `text` is UTF-8 throughout [RFC 3629 §4].
+[[nodiscard]] bool is_utf8(std::string_view text);
+
 /// `text` with a full stop at its end, unless it has one: what libraries say often has.
 [[nodiscard]] std::string sentence(std::string text);
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/commands/commands.hpp"
+#include "cli/deletion.hpp"
 #include "cli/files.hpp"
 #include "cli/objects.hpp"
 #include "cli/text.hpp"
@@ -28,8 +29,10 @@ Result<card::Certificate> certificate_from(const std::string& path) {
   auto der = from_pem_or_der(*content, "CERTIFICATE");
   if (!der) return der.take_error();
   auto certificate = card::Certificate::parse(*der);
-  if (!certificate) return certificate.error().within(path + " is not a certificate");
-  return certificate;
+  if (certificate) return certificate;
+  Error error = certificate.take_error();
+  error.what = path + ": " + error.what;
+  return error;
 }
 
 /// An authority's certificate fits no key either: it too must be asked for.
@@ -38,6 +41,7 @@ Result<card::CertificateRequest> request_from(const Options& options, bool autho
                                    .label = options.label,
                                    .authority = authority && options.without_key,
                                    .allow_without_key = options.without_key};
+  if (auto fits = check_label(options.label, longest_object_label); !fits) return fits.take_error();
   if (options.id.empty()) return request;
   auto id = from_hex(options.id);
   if (!id || id->empty()) return Error{ErrorKind::bad_argument, "--id is not hexadecimal"};
@@ -53,30 +57,76 @@ void warn_of_dates(Context& context, const card::Certificate& certificate) {
   context.console.warn(fmt::format("The certificate {}.", validity(now, *begin, *end)));
 }
 
+struct Installed {
+  card::CertificateInfo info;
+  bool already = false;  ///< it was there, so nothing was written
+};
+
+/// Where on the card the very certificate is that was to be installed.
+Result<card::CertificateInfo> find_same(card::Card& card, const card::CertificateRequest& request,
+                                        ByteView der) {
+  auto objects = card.list();
+  if (!objects) return objects.take_error();
+  for (const auto& info : objects->certificates) {
+    if (!request.id.empty() && info.id != request.id) continue;
+    if (!request.label.empty() && info.label != request.label) continue;
+    auto value = card.read_certificate(info.ref);
+    if (!value) return value.take_error();
+    if (equal(*value, der)) return info;
+  }
+  return Error{ErrorKind::not_found, "the certificate is not on the token"};
+}
+
+Result<Installed> put_on(card::Card& card, const card::CertificateRequest& request, ByteView der) {
+  auto made = card.install_certificate(request, der);
+  if (made) return Installed{*std::move(made), false};
+  if (made.error().kind != ErrorKind::exists) return made.take_error();
+  auto same = find_same(card, request, der);
+  if (!same) return made.take_error();
+  return Installed{*std::move(same), true};
+}
+
+Report installed(const Session& session, const Installed& result,
+                 const card::Certificate& certificate) {
+  const card::CertificateInfo& info = result.info;
+  const std::string what =
+      result.already
+          ? fmt::format("The certificate is on {} already; nothing was written.", session.name())
+          : fmt::format("The certificate was installed on {}.", session.name());
+  Report report(token_json(session), fmt::format("{}\n  {}\n  {}\n", what, certificate_line(info),
+                                                 object_uri(session, "cert", info.id, info.label)));
+  report.data["already_installed"] = result.already;
+  report.data["certificate"] = certificate_json(session, info);
+  add_certificate_body(report.data["certificate"], certificate, std::time(nullptr));
+  return report;
+}
+
 Report install(Context& context, const Options& options) {
   // Garbage is refused before anybody is asked for a PIN.
   auto certificate = certificate_from(options.file);
   if (!certificate) return certificate.take_error();
   auto request = request_from(options, certificate->authority);
   if (!request) return request.take_error();
+  auto source = open_user_pin(context, options.pin);
+  if (!source) return source.take_error();
   auto selected = select_token(context);
   if (!selected) return selected.take_error();
   Session& session = **selected;
   warn_of_dates(context, *certificate);
-  auto pin = ask_pin(context, session, card::Role::user, options.pin);
+  auto pin = ask_pin(context, session, card::Role::user, *source);
   if (!pin) return pin.take_error();
-  auto info = session.logged_in(
-      card::Role::user, *pin, context.spend_last_try,
-      [&](card::Card& card) { return card.install_certificate(*request, certificate->der); });
-  if (!info) return info.take_error();
+  bool begun = false;
+  auto result =
+      session.logged_in(card::Role::user, *pin, context.spend_last_try, [&](card::Card& card) {
+        begun = true;
+        return put_on(card, *request, certificate->der);
+      });
+  if (!result) {
+    return perhaps_done(result.take_error(), begun,
+                        "The certificate may be on the token all the same");
+  }
   warn_of_factory_pin(context, session, card::Role::user, *pin);
-  Report report(
-      token_json(session),
-      fmt::format("The certificate was installed on {}.\n  {}\n  {}\n", session.name(),
-                  certificate_line(*info), object_uri(session, "cert", info->id, info->label)));
-  report.data["certificate"] = certificate_json(session, *info);
-  add_certificate_body(report.data["certificate"], *certificate, std::time(nullptr));
-  return report;
+  return installed(session, *result, *certificate);
 }
 
 Report write_out(Context& context, const Options& options) {
@@ -84,6 +134,8 @@ Report write_out(Context& context, const Options& options) {
     return Error{ErrorKind::bad_argument, "--json and -o - would both write to standard output"};
   }
   take_token_from(context, options.certificate);
+  auto output = OutputFile::open(options.output);
+  if (!output) return output.take_error();
   auto session = select_token(context);
   if (!session) return session.take_error();
   card::CertificateInfo info;
@@ -97,7 +149,7 @@ Report write_out(Context& context, const Options& options) {
   });
   if (!der) return der.take_error();
   const std::string pem = to_pem("CERTIFICATE", *der);
-  auto written = write_file(options.output, options.der ? ByteView(*der) : as_bytes(pem));
+  auto written = output->commit(options.der ? ByteView(*der) : as_bytes(pem));
   if (!written) return written.take_error();
   Report report(token_json(**session), "");
   report.data["certificate"] = certificate_json(**session, info);
@@ -112,6 +164,8 @@ Report write_out(Context& context, const Options& options) {
 
 Report remove(Context& context, const Options& options) {
   take_token_from(context, options.certificate);
+  auto source = open_user_pin(context, options.pin);
+  if (!source) return source.take_error();
   auto selected = select_token(context);
   if (!selected) return selected.take_error();
   Session& session = **selected;
@@ -119,28 +173,14 @@ Report remove(Context& context, const Options& options) {
   if (!objects) return objects.take_error();
   auto certificate = find_certificate(*objects, options.certificate);
   if (!certificate) return certificate.take_error();
-  const std::string loss =
-      fmt::format("This certificate will be deleted from {}; its key stays:\n  {}", session.name(),
-                  certificate_line(*certificate));
-  if (auto sure = confirm_loss(context, session, loss, options.yes); !sure) {
-    return sure.take_error();
-  }
-  session.permit_destruction();
-  auto pin = ask_pin(context, session, card::Role::user, options.pin);
-  if (!pin) return pin.take_error();
-  auto done = session.logged_in(
-      card::Role::user, *pin, context.spend_last_try, [&](card::Card& card) -> Status {
-        auto now = card.list();
-        if (!now) return now.take_error();
-        for (const auto& other : now->certificates) {
-          if (other.ref == certificate->ref && other.id == certificate->id) {
-            return card.delete_object(other.ref);
-          }
-        }
-        return Error{ErrorKind::not_found, "the certificate is no longer on the token"};
-      });
-  if (!done) return done.take_error();
-  warn_of_factory_pin(context, session, card::Role::user, *pin);
+  const Deletion deletion{
+      .loss = fmt::format("This certificate will be deleted from {}; its key stays:\n  {}",
+                          session.name(), certificate_line(*certificate)),
+      .object = certificate->ref,
+      .id = certificate->id,
+      .confirmed = options.yes,
+      .work = [&](card::Card& card) { return card.delete_object(certificate->ref); }};
+  if (Report failed = carry_out(context, session, deletion, *source); failed.error) return failed;
   Report report(token_json(session), fmt::format("The certificate {} was deleted from {}.\n",
                                                  printable(certificate->label), session.name()));
   report.data["certificate"] = certificate_json(session, *certificate);

@@ -34,6 +34,9 @@ Result<Target> prepare(Session& session, const Options& options) {
     if (!objects) return objects.take_error();
     auto key = find_key(*objects, options.key);
     if (!key) return key.take_error();
+    if (auto can = check_mechanism(card.model(), *key, mechanisms().front()); !can) {
+      return can.take_error();
+    }
     auto public_key = card.read_public_key(key->ref);
     if (!public_key) return public_key.take_error();
     auto info = certification_request_info(options.subject, *public_key);
@@ -47,6 +50,10 @@ Report run(Context& context, const Options& options) {
     return Error{ErrorKind::bad_argument, "--json and -o - would both write to standard output"};
   }
   take_token_from(context, options.key);
+  auto source = open_user_pin(context, options.pin);
+  if (!source) return source.take_error();
+  auto output = OutputFile::open(options.output);
+  if (!output) return output.take_error();
   auto selected = select_token(context);
   if (!selected) return selected.take_error();
   Session& session = **selected;
@@ -58,7 +65,7 @@ Report run(Context& context, const Options& options) {
   const Mechanism& mechanism = mechanisms().front();  // sha256WithRSAEncryption
   auto digest = digest_of(target->info, mechanism.digest);
   if (!digest) return digest.take_error();
-  auto pin = ask_pin(context, session, card::Role::user, options.pin);
+  auto pin = ask_pin(context, session, card::Role::user, *source);
   if (!pin) return pin.take_error();
   auto signature = session.logged_in(
       card::Role::user, *pin, context.spend_last_try,
@@ -68,7 +75,7 @@ Report run(Context& context, const Options& options) {
 
   const Bytes request = rsa_certification_request(target->info, *signature);
   const std::string pem = to_pem("CERTIFICATE REQUEST", request);
-  auto written = write_file(options.output, options.der ? ByteView(request) : as_bytes(pem));
+  auto written = output->commit(options.der ? ByteView(request) : as_bytes(pem));
   if (!written) return written.take_error();
   Report report(token_json(session), "");
   report.data["key"] = key_json(session, target->key);

@@ -70,6 +70,9 @@ std::string heading(const Session& session) {
   text += fmt::format("Model:        {} (NCALayer: {})\n", session.model().name,
                       session.model().store_name);
   text += fmt::format("Serial:       {}\n", printable(token.serial));
+  if (!token.manufacturer.empty()) {
+    text += fmt::format("Manufacturer: {}\n", printable(token.manufacturer));
+  }
   if (!token.hardware_version.empty() || !token.firmware_version.empty()) {
     text += fmt::format("Versions:     hardware {}, firmware {}\n",
                         token.hardware_version.empty() ? "?" : printable(token.hardware_version),
@@ -81,7 +84,7 @@ std::string heading(const Session& session) {
 /// No PIN is tried to find out: a token without keys is likely as its owner got it.
 std::string factory_hint(const Session& session, const Picture& picture) {
   const std::string& pin = session.model().factory.user_pin;
-  if (pin.empty() || !picture.objects.keys.empty()) return "";
+  if (pin.empty() || !session.token().initialized || !picture.objects.keys.empty()) return "";
   return fmt::format(
       "The user PIN may still be the maker's ({}); if so, change it with "
       "`kilt pin change`.",
@@ -110,6 +113,10 @@ Report describe(const Session& session, const Picture& picture) {
     report.data["certificates"].push_back(std::move(json));
     report.text += certificate_text(body, now);
   }
+  const std::string others = unsupported_applications(session);
+  if (!others.empty()) {
+    report.text += fmt::format("Also there:   {} (not supported by kilt)\n", others);
+  }
   const std::string hint = factory_hint(session, picture);
   report.data["factory_pin_hint"] = hint.empty() ? Json(nullptr) : Json(hint);
   if (!hint.empty()) report.text += hint + "\n";
@@ -123,7 +130,7 @@ Report run(Context& context) {
   auto picture = (*session)->with_card([&](card::Card& card) { return look(card, initialized); });
   if (!picture) return picture.take_error();
   Report report = describe(**session, *picture);
-  if (!initialized) report.text += "The token is blank; `kilt init` makes it ready.\n";
+  if (!initialized) report.text += blank_line;
   return report;
 }
 

@@ -35,58 +35,77 @@ Result<std::string> what_is_lost(Session& session) {
   return text;
 }
 
-/// The officer's PIN that the card has; on a blank card the one that it will have.
-Result<SecretBytes> officers_pin(Context& context, Session& session, const Options& options) {
-  if (session.token().initialized) return ask_pin(context, session, so, options.so_pin);
-  return obtain_pin(options.so_pin, context.console,
-                    fmt::format("New security officer's PIN of {}", session.name()), true);
+struct Pins {
+  PinSource officer, user;
+};
+
+Result<Pins> open_pins(Context& context, const Options& options) {
+  auto officer = PinSource::open(options.so_pin, context.console);
+  if (!officer) return officer.take_error();
+  auto user = PinSource::open(options.new_pin, context.console);
+  if (!user) return user.take_error();
+  return Pins{*std::move(officer), *std::move(user)};
 }
 
-/// Before anything is erased: a PIN that the card would refuse afterwards.
-Status check_new_pin(Session& session, card::Role role, const SecretBytes& pin) {
-  auto state = session.with_card([&](card::Card& card) { return card.pin_status(role); });
+/// Blank cards have no officer's PIN yet, and some kinds are sold without one.
+Result<bool> has_officers_pin(Session& session) {
+  if (!session.token().initialized) return false;
+  auto state = session.with_card([](card::Card& card) { return card.pin_status(so); });
   if (!state) return state.take_error();
-  const bool too_long = state->max_length != 0 && pin.size() > state->max_length;
-  if (pin.size() >= state->new_min_length && !too_long) return {};
-  return Error{ErrorKind::pin_length,
-               fmt::format("a new {} has {} to {} characters; nothing was changed on the card",
-                           role == so ? "security officer's PIN" : "user PIN",
-                           state->new_min_length, state->max_length)};
+  return state->initialized;
 }
 
-Status erase(Context& context, Session& session, const Options& options, const SecretBytes& pin) {
-  const Progress progress(context.console, "The card is being initialised; do not remove it.");
-  const auto work = [&](card::Card& card) { return card.initialise(options.label, pin); };
-  if (session.token().initialized) return session.changing_pin(so, context.spend_last_try, work);
+/// Where there is an officer's PIN the login comes first: a wrong one is told before anything is
+/// said to go on.
+Status erase(Context& context, Session& session, const Options& options, const SecretBytes& pin,
+             bool has_officer, bool& begun) {
+  const auto work = [&](card::Card& card) {
+    begun = true;
+    const Progress progress(context.console, "The card is being initialised; do not remove it.");
+    return card.initialise(options.label, pin);
+  };
+  if (has_officer) return session.logged_in(so, pin, context.spend_last_try, work);
   return session.with_card(work);
 }
 
-Report run(Context& context, const Options& options) {
-  auto selected = select_token(context);
-  if (!selected) return selected.take_error();
-  Session& session = **selected;
+Status may_initialise(const Session& session) {
   if (!session.model().can_initialise) {
     return Error{ErrorKind::unsupported, "this kind of token is initialised by its issuer only"};
   }
+  if (!session.model().has_so) {
+    return Error{ErrorKind::unsupported,
+                 "this kind of token has no security officer who could initialise it"};
+  }
+  return {};
+}
+
+Report run(Context& context, const Options& options) {
+  if (options.label.empty()) return Error{ErrorKind::bad_argument, "the label is empty"};
+  if (auto fits = check_label(options.label, longest_token_label); !fits) return fits.take_error();
+  auto pins = open_pins(context, options);
+  if (!pins) return pins.take_error();
+  auto selected = select_token(context);
+  if (!selected) return selected.take_error();
+  Session& session = **selected;
+  if (auto may = may_initialise(session); !may) return may.take_error();
   auto loss = what_is_lost(session);
   if (!loss) return loss.take_error();
   if (auto sure = confirm_loss(context, session, *loss, options.yes); !sure) {
     return sure.take_error();
   }
   session.permit_destruction();
-  auto so_pin = officers_pin(context, session, options);
+  auto has_officer = has_officers_pin(session);
+  if (!has_officer) return has_officer.take_error();
+  auto so_pin = *has_officer ? ask_pin(context, session, so, pins->officer)
+                             : ask_new_pin(session, so, pins->officer);
   if (!so_pin) return so_pin.take_error();
-  auto user_pin = obtain_pin(options.new_pin, context.console,
-                             fmt::format("New user PIN of {}", session.name()), true);
+  auto user_pin = ask_new_pin(session, card::Role::user, pins->user);
   if (!user_pin) return user_pin.take_error();
-  if (!session.token().initialized) {
-    if (auto fits = check_new_pin(session, so, *so_pin); !fits) return fits.take_error();
-  }
-  if (auto fits = check_new_pin(session, card::Role::user, *user_pin); !fits) {
-    return fits.take_error();
-  }
 
-  if (auto erased = erase(context, session, options, *so_pin); !erased) return erased.take_error();
+  bool begun = false;
+  if (auto erased = erase(context, session, options, *so_pin, *has_officer, begun); !erased) {
+    return perhaps_done(erased.take_error(), begun, "The token may be erased, in part or whole");
+  }
   auto set = session.logged_in(so, *so_pin, context.spend_last_try,
                                [&](card::Card& card) { return card.set_user_pin(*user_pin); });
   if (!set) {
@@ -99,8 +118,9 @@ Report run(Context& context, const Options& options) {
   warn_of_factory_pin(context, session, card::Role::user, *user_pin);
   Json data = token_json(session);
   data["label"] = options.label;
-  return {std::move(data), fmt::format("The token {} was initialised as {}; its user PIN is set.\n",
-                                       printable(session.token().serial), options.label)};
+  return {std::move(data),
+          fmt::format("The token {} was initialised as {}; its user PIN is set.\n",
+                      printable(session.token().serial), printable(options.label))};
 }
 
 }  // namespace

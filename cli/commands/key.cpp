@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/commands/commands.hpp"
+#include "cli/deletion.hpp"
 #include "cli/objects.hpp"
 #include "cli/progress.hpp"
 #include "cli/text.hpp"
@@ -45,20 +46,28 @@ Result<card::GenerateRequest> request_from(const Options& options, const card::C
 }
 
 Report generate(Context& context, const Options& options) {
+  if (auto fits = check_label(options.label, longest_object_label); !fits) return fits.take_error();
+  auto source = open_user_pin(context, options.pin);
+  if (!source) return source.take_error();
   auto selected = select_token(context);
   if (!selected) return selected.take_error();
   Session& session = **selected;
   auto request = request_from(options, session.model());
   if (!request) return request.take_error();
-  auto pin = ask_pin(context, session, card::Role::user, options.pin);
+  auto pin = ask_pin(context, session, card::Role::user, *source);
   if (!pin) return pin.take_error();
-  auto pair = [&] {
-    const Progress progress(
-        context.console, "The card computes a key pair; 15 to 90 s is normal; do not remove it.");
-    return session.logged_in(card::Role::user, *pin, context.spend_last_try,
-                             [&](card::Card& card) { return card.generate(*request); });
-  }();
-  if (!pair) return pair.take_error();
+  bool begun = false;
+  auto pair =
+      session.logged_in(card::Role::user, *pin, context.spend_last_try, [&](card::Card& card) {
+        begun = true;
+        const Progress progress(
+            context.console,
+            "The card computes a key pair; 15 to 90 s is normal; do not remove it.");
+        return card.generate(*request);
+      });
+  if (!pair) {
+    return perhaps_done(pair.take_error(), begun, "The key pair may be on the token all the same");
+  }
   warn_of_factory_pin(context, session, card::Role::user, *pin);
   Report report(
       token_json(session),
@@ -87,6 +96,7 @@ Report list(Context& context) {
     report.data["keys"].push_back(std::move(json));
   }
   if (objects->keys.empty()) report.text = "The token holds no keys.\n";
+  if (!(*session)->token().initialized) report.text += blank_line;
   return report;
 }
 
@@ -107,6 +117,8 @@ Status delete_pair(card::Card& card, const card::KeyInfo& key) {
 
 Report remove(Context& context, const Options& options) {
   take_token_from(context, options.key);
+  auto source = open_user_pin(context, options.pin);
+  if (!source) return source.take_error();
   auto selected = select_token(context);
   if (!selected) return selected.take_error();
   Session& session = **selected;
@@ -114,28 +126,15 @@ Report remove(Context& context, const Options& options) {
   if (!objects) return objects.take_error();
   auto key = find_key(*objects, options.key);
   if (!key) return key.take_error();
-  const std::string loss = fmt::format(
-      "This key of {} will be lost for good, and what was encrypted for it cannot be "
-      "read again:\n  {}",
-      session.name(), key_line(*key));
-  if (auto sure = confirm_loss(context, session, loss, options.yes); !sure) {
-    return sure.take_error();
-  }
-  session.permit_destruction();
-  auto pin = ask_pin(context, session, card::Role::user, options.pin);
-  if (!pin) return pin.take_error();
-  // The card may have been changed while somebody typed: the key is looked up once more.
-  auto done = session.logged_in(
-      card::Role::user, *pin, context.spend_last_try, [&](card::Card& card) -> Status {
-        auto now = card.list();
-        if (!now) return now.take_error();
-        for (const auto& candidate : now->keys) {
-          if (candidate.ref == key->ref && candidate.id == key->id) return delete_pair(card, *key);
-        }
-        return Error{ErrorKind::not_found, "the key is no longer on the token"};
-      });
-  if (!done) return done.take_error();
-  warn_of_factory_pin(context, session, card::Role::user, *pin);
+  const Deletion deletion{
+      .loss = fmt::format("This key of {} will be lost for good, and what was encrypted for it "
+                          "cannot be read again:\n  {}",
+                          session.name(), key_line(*key)),
+      .object = key->ref,
+      .id = key->id,
+      .confirmed = options.yes,
+      .work = [&](card::Card& card) { return delete_pair(card, *key); }};
+  if (Report failed = carry_out(context, session, deletion, *source); failed.error) return failed;
   Report report(token_json(session), fmt::format("The key {} was deleted from {}.\n",
                                                  printable(key->label), session.name()));
   report.data["key"] = key_json(session, *key);

@@ -38,9 +38,9 @@ void describe_objects(const Session& session, const card::Directory& objects, Js
   }
 }
 
-void describe_token(Session& session, Json& json, Lines& lines) {
+Json describe_token(Session& session, Lines& lines) {
   const card::TokenInfo& token = session.token();
-  json = token_json(session);
+  Json json = token_json(session);
   const std::string label = token.label.empty() ? "(no label)" : printable(token.label);
   lines.add(2, fmt::format("Token:  {}, {}, serial {}", bold(label, Console::output_colour()),
                            session.model().name, printable(token.serial)));
@@ -49,7 +49,7 @@ void describe_token(Session& session, Json& json, Lines& lines) {
   if (!token.initialized) {
     lines.add(2, "State:  blank; `kilt init` makes it ready");
     json["objects"] = Json::array();
-    return;
+    return json;
   }
   auto objects = session.with_card([](card::Card& card) { return card.list(); });
   if (objects) {
@@ -59,6 +59,18 @@ void describe_token(Session& session, Json& json, Lines& lines) {
     lines.add(2,
               fmt::format("Objects: cannot be listed: {}.", printable(objects.error().message())));
   }
+  return json;
+}
+
+void describe_refusal(const Seen& seen, Json& json, Lines& lines) {
+  const Error& why = *seen.why_not;
+  json["why_not"]["kind"] = to_string(why.kind);
+  json["why_not"]["message"] = why.message();
+  json["why_not"]["hint"] = explain(why.kind).hint;
+  lines.add(2, fmt::format("Token:  not usable: {}.", explain(why.kind).reason));
+  lines.add(2, fmt::format("Why:    {}", sentence(printable(why.message()))));
+  lines.add(2, fmt::format("Do:     {}", explain(why.kind).hint));
+  lines.add(2, fmt::format("ATR:    {}", to_hex(seen.reader.atr)));
 }
 
 void describe_reader(Seen& seen, Json& json, Lines& lines) {
@@ -67,22 +79,18 @@ void describe_reader(Seen& seen, Json& json, Lines& lines) {
   json["atr"] = to_hex(seen.reader.atr);
   json["simulated"] = seen.reader.simulated;
   json["token"] = nullptr;
+  json["tokens"] = Json::array();
   json["why_not"] = nullptr;
   lines.add(0, fmt::format("Reader: {}", printable(seen.reader.name)));
-  if (!seen.reader.present) {
-    lines.add(2, "Token:  none");
-  } else if (seen.session) {
-    describe_token(*seen.session, json["token"], lines);
-  } else {
-    const Error& why = *seen.why_not;
-    json["why_not"]["kind"] = to_string(why.kind);
-    json["why_not"]["message"] = why.message();
-    json["why_not"]["hint"] = explain(why.kind).hint;
-    lines.add(2, fmt::format("Token:  not usable: {}.", explain(why.kind).reason));
-    lines.add(2, fmt::format("Why:    {}", sentence(printable(why.message()))));
-    lines.add(2, fmt::format("Do:     {}", explain(why.kind).hint));
-    lines.add(2, fmt::format("ATR:    {}", to_hex(seen.reader.atr)));
+  if (!seen.reader.present) lines.add(2, "Token:  none");
+  for (const auto& token : seen.tokens)
+    json["tokens"].push_back(describe_token(*token, lines));
+  if (!seen.tokens.empty()) {
+    json["token"] = json["tokens"].front();
+    const std::string others = unsupported_applications(*seen.tokens.front());
+    if (!others.empty()) lines.add(2, fmt::format("Also:   {} (not supported by kilt)", others));
   }
+  if (seen.why_not) describe_refusal(seen, json, lines);
 }
 
 Report run(Context& context) {
@@ -96,7 +104,7 @@ Report run(Context& context) {
     Json json;
     describe_reader(seen, json, lines);
     report.data["readers"].push_back(std::move(json));
-    any_token = any_token || seen.session;
+    any_token = any_token || !seen.tokens.empty();
   }
   report.text = std::move(lines.text);
   if (all->empty()) {

@@ -28,36 +28,59 @@ Report status(Context& context) {
     report.text += fmt::format("{}\n", pin_line(*pin));
     if (pin->max_length != 0) {
       report.text +=
-          fmt::format("              {} to {} characters\n", pin->min_length, pin->max_length);
+          fmt::format("              {} to {} characters", pin->min_length, pin->max_length);
+      if (new_min_length(*pin) > pin->min_length) {
+        report.text += fmt::format(", a new one at least {}", new_min_length(*pin));
+      }
+      report.text += "\n";
     }
   }
+  if (!(*session)->token().initialized) report.text += blank_line;
   return report;
 }
 
-/// The advice for a blocked PIN differs: nobody stands above the security officer.
-Report refused(card::Role role, Error error) {
-  Report report(std::move(error));
-  if (role == card::Role::security_officer && report.error->kind == ErrorKind::pin_blocked) {
+/// Nobody stands above the security officer, so what helps the user is no advice for that PIN.
+Report refused(card::Role role, Error error, bool begun) {
+  Report report = perhaps_done(std::move(error), begun, "The new PIN may be set already");
+  if (role != card::Role::security_officer) return report;
+  if (report.error->kind == ErrorKind::pin_blocked) {
     report.hint =
         "Nothing unblocks the security officer's PIN; the keys still work with the user "
         "PIN as long as that one is not blocked.";
+  } else if (report.error->kind == ErrorKind::pin_not_set) {
+    report.hint =
+        "Only `kilt init` gives the token a security officer's PIN, and it erases the token.";
   }
   return report;
 }
 
+Status has_officer(const Session& session) {
+  if (session.model().has_so) return {};
+  return Error{ErrorKind::unsupported,
+               "this kind of token has no security officer; only its issuer can unblock its PIN"};
+}
+
 Report change(Context& context, const Options& options) {
+  const auto role = options.so ? card::Role::security_officer : card::Role::user;
+  auto old_source = options.so ? PinSource::open(options.so_pin, context.console)
+                               : open_user_pin(context, options.pin);
+  if (!old_source) return old_source.take_error();
+  auto new_source = PinSource::open(options.new_pin, context.console);
+  if (!new_source) return new_source.take_error();
   auto selected = select_token(context);
   if (!selected) return selected.take_error();
   Session& session = **selected;
-  const auto role = options.so ? card::Role::security_officer : card::Role::user;
-  auto old_pin = ask_pin(context, session, role, options.so ? options.so_pin : options.pin);
-  if (!old_pin) return refused(role, old_pin.take_error());
-  auto new_pin = ask_new_pin(context, session, role, options.new_pin);
+  if (auto has = has_officer(session); options.so && !has) return has.take_error();
+  auto old_pin = ask_pin(context, session, role, *old_source);
+  if (!old_pin) return refused(role, old_pin.take_error(), false);
+  auto new_pin = ask_new_pin(session, role, *new_source);
   if (!new_pin) return new_pin.take_error();
+  bool begun = false;
   auto done = session.changing_pin(role, context.spend_last_try, [&](card::Card& card) {
+    begun = true;
     return card.change_pin(role, *old_pin, *new_pin);
   });
-  if (!done) return refused(role, done.take_error());
+  if (!done) return refused(role, done.take_error(), begun);
   warn_of_factory_pin(context, session, role, *new_pin);
   Report report(token_json(session),
                 fmt::format("The {} of {} was changed.\n",
@@ -68,16 +91,24 @@ Report change(Context& context, const Options& options) {
 
 Report unblock(Context& context, const Options& options) {
   constexpr auto so = card::Role::security_officer;
+  auto so_source = PinSource::open(options.so_pin, context.console);
+  if (!so_source) return so_source.take_error();
+  auto new_source = PinSource::open(options.new_pin, context.console);
+  if (!new_source) return new_source.take_error();
   auto selected = select_token(context);
   if (!selected) return selected.take_error();
   Session& session = **selected;
-  auto so_pin = ask_pin(context, session, so, options.so_pin);
-  if (!so_pin) return refused(so, so_pin.take_error());
-  auto new_pin = ask_new_pin(context, session, card::Role::user, options.new_pin);
+  if (auto has = has_officer(session); !has) return has.take_error();
+  auto so_pin = ask_pin(context, session, so, *so_source);
+  if (!so_pin) return refused(so, so_pin.take_error(), false);
+  auto new_pin = ask_new_pin(session, card::Role::user, *new_source);
   if (!new_pin) return new_pin.take_error();
-  auto done = session.logged_in(so, *so_pin, context.spend_last_try,
-                                [&](card::Card& card) { return card.set_user_pin(*new_pin); });
-  if (!done) return refused(so, done.take_error());
+  bool begun = false;
+  auto done = session.logged_in(so, *so_pin, context.spend_last_try, [&](card::Card& card) {
+    begun = true;
+    return card.set_user_pin(*new_pin);
+  });
+  if (!done) return refused(so, done.take_error(), begun);
   warn_of_factory_pin(context, session, so, *so_pin);
   warn_of_factory_pin(context, session, card::Role::user, *new_pin);
   return {

@@ -29,26 +29,33 @@ Report sign(Context& context, const Options& options) {
   }
   auto mechanism = find_mechanism(options.mechanism);
   if (!mechanism) return mechanism.take_error();
+  take_token_from(context, options.key);
+  auto source = open_user_pin(context, options.pin);
+  if (!source) return source.take_error();
   auto digest = digest_file(options.file, mechanism->digest);
   if (!digest) return digest.take_error();
-  take_token_from(context, options.key);
+  auto output = OutputFile::open(options.output);
+  if (!output) return output.take_error();
   auto selected = select_token(context);
   if (!selected) return selected.take_error();
   Session& session = **selected;
   auto key = session.with_card([&](card::Card& card) -> Result<card::KeyInfo> {
     auto objects = card.list();
     if (!objects) return objects.take_error();
-    return find_key(*objects, options.key);
+    auto found = find_key(*objects, options.key);
+    if (!found) return found;
+    if (auto can = check_mechanism(card.model(), *found, *mechanism); !can) return can.take_error();
+    return found;
   });
   if (!key) return key.take_error();
-  auto pin = ask_pin(context, session, card::Role::user, options.pin);
+  auto pin = ask_pin(context, session, card::Role::user, *source);
   if (!pin) return pin.take_error();
   auto signature = session.logged_in(
       card::Role::user, *pin, context.spend_last_try,
       [&](card::Card& card) { return sign_digest(card, *key, *mechanism, *digest); });
   if (!signature) return signature.take_error();
   warn_of_factory_pin(context, session, card::Role::user, *pin);
-  if (auto written = write_file(options.output, *signature); !written) return written.take_error();
+  if (auto written = output->commit(*signature); !written) return written.take_error();
   Report report(token_json(session), "");
   report.data["key"] = key_json(session, *key);
   report.data["mechanism"] = mechanism->name;

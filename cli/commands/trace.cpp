@@ -104,9 +104,8 @@ Report record(Context& context, const Options& options) {
     context.recorder->comment(
         fmt::format("reader {}, ATR {}", printable(seen.reader.name), to_hex(seen.reader.atr)));
     std::optional<Error> failure = seen.why_not;
-    if (seen.session) {
-      auto read = read_all(*seen.session);
-      if (!read) failure = read.take_error();
+    for (const auto& token : seen.tokens) {
+      if (auto read = read_all(*token); !read) failure = read.take_error();
     }
     Json card;
     card["reader"] = seen.reader.name;

@@ -77,6 +77,17 @@ TEST_F(PinEntryTest, two_pins_on_one_descriptor) {
   EXPECT_EQ(read_pin(options, console_).error().kind, ErrorKind::bad_argument);
 }
 
+TEST_F(PinEntryTest, a_source_is_read_when_it_is_opened) {
+  EXPECT_EQ(
+      PinSource::open({.file = folder_ + "/none", .fd = {}, .variable = {}}, console_).error().kind,
+      ErrorKind::bad_argument);
+  std::ofstream(folder_ + "/pin") << "1234";
+  auto source = PinSource::open({.file = folder_ + "/pin", .fd = {}, .variable = {}}, console_);
+  ASSERT_TRUE(source);
+  std::filesystem::remove(folder_ + "/pin");
+  EXPECT_EQ(text(source->take("PIN", true)), "1234");
+}
+
 TEST_F(PinEntryTest, a_variable_is_taken_away) {
   setenv("KILT_TEST_PIN", "12345678", 1);
   const char* where = std::getenv("KILT_TEST_PIN");

@@ -55,15 +55,38 @@ TEST(Report, text_that_is_no_utf8_does_not_break_the_document) {
 
 TEST(Report, three_lines_and_the_causes_on_request) {
   const Report report(wrong_pin().within("signing"));
-  EXPECT_EQ(
-      explain_failure("The file was not signed.", report, false),
-      "kilt: The file was not signed.\n"
-      " why: The PIN is wrong; 2 tries are left [63C2, CKR_PIN_INCORRECT]: verifying the "
-      "user PIN.\n"
-      "  do: Check the PIN before the next try: `kilt pin status` shows how many are left.\n");
+  EXPECT_EQ(explain_failure("The file was not signed.", report, false),
+            "kilt: The file was not signed.\n"
+            " why: The PIN is wrong; 2 tries are left [63C2, CKR_PIN_INCORRECT]: verifying the "
+            "user PIN.\n"
+            "  do: Check the PIN before the next try: `kilt pin status` shows how many are left, "
+            "where the "
+            "token tells.\n");
   EXPECT_THAT(explain_failure("Failed.", report, true),
               HasSubstr("from: signing [63C2] (pin_incorrect)\n"
                         "from: verifying the user PIN [63C2] (pin_incorrect)\n"));
+}
+
+TEST(Report, a_blocked_pin_has_no_tries_left) {
+  const Json document = envelope("sign", Report(Error{ErrorKind::pin_blocked, "blocked"}), {});
+  EXPECT_EQ(document["error"]["tries_left"], 0);
+}
+
+TEST(Report, the_reason_is_the_deepest_of_its_kind) {
+  Error error{ErrorKind::bad_data, "no certificate: not a sequence"};
+  error.cause = std::make_shared<const Error>(Error{ErrorKind::protocol, "tag 30 expected"});
+  const std::string text = explain_failure("Failed.", Report(error.within("reading x")), false);
+  EXPECT_THAT(text, HasSubstr("]: no certificate: not a sequence.\n"));
+  EXPECT_THAT(explain_failure("Failed.", Report(error), true), HasSubstr("tag 30 expected"));
+}
+
+TEST(Report, work_whose_answer_was_lost_may_be_done) {
+  const Error removed{ErrorKind::removed, "the card was taken out"};
+  EXPECT_THAT(
+      perhaps_done(removed, true, "The key pair may be there").hint,
+      HasSubstr("The key pair may be there; with the token in again, look with `kilt list`"));
+  EXPECT_EQ(perhaps_done(removed, false, "The key pair may be there").hint, "");
+  EXPECT_EQ(perhaps_done({ErrorKind::no_space, "full"}, true, "It may be there").hint, "");
 }
 
 TEST(Report, advice_and_exit_code_of_its_own) {

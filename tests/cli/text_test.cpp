@@ -26,6 +26,13 @@ TEST(Printable, disarms_what_is_no_utf8) {
   EXPECT_EQ(printable("\xFFz"), "\\xFFz");
 }
 
+TEST(Utf8, is_told_from_what_is_none) {
+  EXPECT_TRUE(is_utf8(""));
+  EXPECT_TRUE(is_utf8("қол қою 签 🔑\n"));
+  EXPECT_FALSE(is_utf8("a\xC3"));
+  EXPECT_FALSE(is_utf8("\xED\xA0\x80"));
+}
+
 TEST(Sentence, ends_with_one_full_stop) {
   EXPECT_EQ(sentence("It failed"), "It failed.");
   EXPECT_EQ(sentence("Service not available."), "Service not available.");
