@@ -16,7 +16,7 @@ constexpr std::uint32_t tag_subject_unique_id = 0x82;
 constexpr std::uint32_t tag_extensions = 0xA3;
 
 Error not_one(const std::string& why) {
-  return {ErrorKind::bad_data, "this is no certificate: " + why};
+  return {ErrorKind::bad_data, "this is no X.509 certificate: " + why};
 }
 
 Error not_one(const std::string& why, Error cause) {

@@ -62,6 +62,8 @@ enum class Who : std::uint8_t {
 [[nodiscard]] Bytes officer_pin();
 }  // namespace rights
 
+/// The token's own label: more is cut by every PKCS#11 program.
+inline constexpr std::size_t longest_label = 32;
 /// Labels (255 bytes) and ids (64) that a directory entry takes; bad_argument beyond.
 inline constexpr std::size_t longest_name = 255, longest_id = 64;
 [[nodiscard]] Status check_names(ByteView id, std::string_view label);

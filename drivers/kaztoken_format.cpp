@@ -210,8 +210,8 @@ Status KaztokenCard::create_master_file() {
 /// The phase in which rules are not in force stays open until the user's PIN is set, as with
 /// OpenSC: in which DF the card would let an officer create that PIN later is not known.
 Status KaztokenCard::initialise(const std::string& label, const SecretBytes& so_pin) {
-  if (label.size() > 64) {
-    return Error{ErrorKind::bad_argument, "a token's label may have 64 bytes at most"};
+  if (label.size() > longest_label) {
+    return Error{ErrorKind::bad_argument, "a token's label may have 32 bytes of UTF-8 at most"};
   }
   if (auto status = Pins::check_length(Role::security_officer, so_pin.size(), true); !status) {
     return status;
