@@ -5,7 +5,7 @@
 namespace kilt::card::etoken {
 namespace {
 
-constexpr std::size_t longest_label = 64;
+constexpr std::size_t longest_label = 32;  ///< as much as any program shows
 
 Status check_length(const SecretBytes& pin, bool is_new) {
   const auto length = length_of(pin);
@@ -83,7 +83,7 @@ Status EtokenCard::set_user_pin(const SecretBytes& new_pin) {
 
 Status EtokenCard::initialise(const std::string& label, const SecretBytes& so_pin) {
   if (label.empty() || label.size() > longest_label) {
-    return Error{ErrorKind::bad_argument, "a token's label has 1 to 64 bytes"};
+    return Error{ErrorKind::bad_argument, "a token's label has 1 to 32 bytes"};
   }
   if (auto status = check_length(so_pin, true); !status) return status;
   begin();
