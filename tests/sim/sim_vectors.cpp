@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The simulator's side of the vector files: what stands behind ">" goes into the chip, what comes
 // out must be what stands behind "<". A card of its own per file; header `start: blank` takes one
-// that was never initialised, `serial:` names its serial.
+// that was never initialised, `serial:` names its serial, `pin-02:` what {pin} stands for with the
+// reference 02, `atr:` what the card must answer to a reset.
 #include <algorithm>
 #include <iterator>
 #include <sstream>
@@ -18,25 +19,14 @@ std::string header(const apdu::VectorFile& file, const std::string& key) {
   return found == file.header.end() ? "" : found->second;
 }
 
-/// As a card is delivered, in the form that goes over the wire.
-struct FactoryPins {
-  std::string_view card, user, so;
-};
-
-constexpr FactoryPins factory_pins[] = {
-    {"kaztoken", "12345678", "87654321"},
-    {"kzid", "12340000", "87654321"},
-};
-
-/// The PIN that {pin} stands for: the factory's, by the reference in P2.
-ByteView pin_of(const std::string& card, const apdu::Pattern& command) {
-  constexpr std::size_t p2_digits = 9;  // "00 20 00 01"
-  const bool so =
-      command.text().size() >= p2_digits + 2 && command.text().compare(p2_digits, 2, "01") == 0;
-  for (const auto& pins : factory_pins) {
-    if (card.starts_with(pins.card)) return as_bytes(so ? pins.so : pins.user);
-  }
-  return {};  // {pin} cannot be filled then, and the test says so
+/// What {pin} stands for in a command: the header `pin-NN`, by the reference in P2, as it goes over
+/// the wire.
+std::string pin_of(const apdu::VectorFile& file, const apdu::Pattern& command) {
+  constexpr std::size_t p2 = 3;
+  const auto header_bytes = command.fill(as_bytes("0"));
+  if (!header_bytes || header_bytes->size() <= p2) return {};
+  // Without one {pin} cannot be filled, and the test says so.
+  return header(file, "pin-" + hex_byte((*header_bytes)[p2]));
 }
 
 /// The names in KILT_CARD_VECTORS, apart.
@@ -48,8 +38,7 @@ std::vector<std::string> vector_files() {
 class Vectors : public testing::TestWithParam<std::string> {};
 
 TEST_P(Vectors, AreMet) {
-  const auto file =
-      apdu::VectorFile::load(std::string(KILT_SOURCE_DIR "/tests/vectors/").append(GetParam()));
+  const auto file = apdu::VectorFile::load(std::string(KILT_VECTORS_DIR "/").append(GetParam()));
   ASSERT_TRUE(file.ok()) << file.error().message();
   ASSERT_FALSE(file->steps.empty());
   Nvram nvram;
@@ -60,13 +49,18 @@ TEST_P(Vectors, AreMet) {
   const std::string card_name = header(*file, "card");
   ASSERT_NE(find_profile(card_name), nullptr) << "header card: " << card_name;
   TestCard card(nvram, card_name.c_str(), options);
+  const auto atr = from_hex(header(*file, "atr"));
+  ASSERT_TRUE(atr.has_value());
+  if (!atr->empty()) {
+    EXPECT_EQ(to_hex(card.chip().atr()), to_hex(*atr));
+  }
 
   for (const auto& step : file->steps) {
     if (step.kind == apdu::VectorStep::Kind::reset) {
       card.reset();
       continue;
     }
-    const auto command = step.command.fill(pin_of(card_name, step.command));
+    const auto command = step.command.fill(as_bytes(pin_of(*file, step.command)));
     ASSERT_TRUE(command.ok()) << "line " << step.line << ": " << command.error().message();
     const Bytes answer = card.send_bytes(*command);
     ASSERT_TRUE(step.answer.matches(answer))
