@@ -268,6 +268,15 @@ TEST_F(Kzid, WrongPinCostsOneTry) {
   EXPECT_EQ(card->pin_status(Role::user)->tries_left, 3);
 }
 
+TEST_F(Kzid, AWrongPinEndsTheLoginItWasToRenew) {
+  login();
+  EXPECT_EQ(card->login(Role::user, secret("0000")).error().kind, ErrorKind::pin_incorrect);
+  spent();
+  EXPECT_EQ(card->generate(key_request("1", 2048)).error().kind, ErrorKind::not_logged_in);
+  EXPECT_EQ(spent(), 0u);
+  EXPECT_FALSE(card->pin_status(Role::user)->logged_in);
+}
+
 TEST_F(Kzid, PinIsFilledUpWithZeros) {
   login("12340");
   login("12340000");
