@@ -21,7 +21,9 @@ build() {
   local preset=$1
   shift
   echo "== build: $preset"
-  cmake --preset "$preset" -DKILT_WERROR=ON > "build-$preset.log" 2>&1 || {
+  # -g1: lines in a backtrace, and a third less of compiling.
+  cmake --preset "$preset" -DKILT_WERROR=ON -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g1 -DNDEBUG" \
+    -DCMAKE_CXX_FLAGS_DEBUG="-g1" > "build-$preset.log" 2>&1 || {
     cat "build-$preset.log"
     return 1
   }
