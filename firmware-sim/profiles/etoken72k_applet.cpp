@@ -11,7 +11,6 @@ namespace sw = apdu::sw;
 
 // [facts etoken §5.1]; nothing but the whole name selects it (assumed).
 constexpr std::array<std::uint8_t, 7> aid{0xA0, 0x00, 0x00, 0x03, 0x12, 0x02, 0x02};
-constexpr std::size_t max_data = 530;  // what 9F65 of its FCI says
 
 constexpr const char* file_cells = "etoken:file:";
 

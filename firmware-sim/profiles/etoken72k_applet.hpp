@@ -18,6 +18,10 @@
 
 namespace kilt::sim::etoken72k {
 
+/// Bytes of data in an APDU, as 9F65 of the FCI says [facts etoken §5.1]; that answers are bounded
+/// likewise is assumed.
+inline constexpr std::size_t max_data = 530;
+
 /// What things take on the real chip. assumed; nobody has measured one.
 namespace timing {
 inline constexpr std::chrono::milliseconds nvram_write{5};

@@ -12,9 +12,7 @@ namespace kilt::sim::etoken72k {
 /// File memory of a device, bytes. 72K is what it is named for; that all of it is for files is
 /// assumed.
 inline constexpr std::size_t memory_size = std::size_t{72} * 1024;
-/// The applet takes 530 bytes of data at most [facts etoken §5.1]: header, Lc and Le of an extended
-/// APDU around them. That answers are bounded likewise is assumed.
-inline constexpr std::size_t max_data = 530;
+/// Header, Lc and Le of an extended APDU around the data; a status word behind an answer.
 inline constexpr std::size_t max_command = 4 + 3 + max_data + 2;
 inline constexpr std::size_t max_response = max_data + 2;
 

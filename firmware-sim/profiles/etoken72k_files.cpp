@@ -129,8 +129,8 @@ Reply list_directory(Applet& applet, const Command& command) {
 }
 
 // assumed: past the end there is what there is; 6282 where more was asked for in so many words,
-// 9000 for Le = 00. More than 256 bytes come in no answer, whatever Le says: hosts that were
-// watched never ask for more [facts etoken §5.2].
+// 9000 for Le = 00. An extended Le gets as much as 9F65 states for an APDU; the hosts that were
+// watched never asked for more than 256 [facts etoken §5.1, §5.2].
 Reply read_file(Applet& applet, const Command& command) {
   if (command.p1_p2() != 0) return sw::wrong_p1_p2;
   ByteView rest = command.data;
@@ -142,10 +142,10 @@ Reply read_file(Applet& applet, const Command& command) {
   const auto body = applet.files.body(ef.file->path);
   if (*offset >= body.size()) return sw::offset_outside;
 
-  constexpr std::size_t longest = apdu::CommandApdu::le_max_short;
+  constexpr std::size_t whatever_there_is = apdu::CommandApdu::le_max_short;
   const auto left = body.subspan(*offset);
-  Reply reply(copy_of(left.first(std::min({left.size(), *command.ne, longest}))));
-  if (*command.ne > left.size() && *command.ne < longest) reply.status = sw::end_of_file;
+  Reply reply(copy_of(left.first(std::min({left.size(), *command.ne, max_data}))));
+  if (*command.ne > left.size() && *command.ne != whatever_there_is) reply.status = sw::end_of_file;
   // Quirk: a read that needed a login uses it up [facts etoken §5.4].
   if (!Acl::parse(ef.file->security)->is_free(Access::read)) applet.role = Role::nobody;
   return reply;
