@@ -237,10 +237,12 @@ Result<std::vector<KzidCard::ListedCertificate>> KzidCard::certificates() {
   std::vector<ListedCertificate> listed;
   for (const auto& raw : *entries) {
     auto entry = pkcs15::parse_certificate(raw);
-    const auto file = entry ? parse_path(entry->path) : std::nullopt;
+    if (!entry) continue;
+    const auto file = parse_path(entry->path);
+    if (!file) continue;
     const bool is_double = std::any_of(listed.begin(), listed.end(),
-                                       [&](const auto& other) { return other.file == file; });
-    if (file && !is_double) listed.push_back({*file, std::move(*entry), raw});
+                                       [&](const auto& other) { return other.file == *file; });
+    if (!is_double) listed.push_back({*file, std::move(*entry), raw});
   }
   return listed;
 }
