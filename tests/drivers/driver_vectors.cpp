@@ -40,6 +40,27 @@ Result<Bytes> sign(Conversation& c) {
   return c.card->sign(c.found.keys.front(), Scheme::rsa_pkcs1, text);
 }
 
+void list(Conversation& c) {
+  auto found = c.card->list();
+  expect_ok(found);
+  if (found) c.found = *found;
+}
+
+void log_in(Conversation& c) {
+  expect_ok(c.card->login(Role::user, secret(c.card->model().factory.user_pin)));
+}
+
+/// The signature must be that of the key which the card names.
+void sign_with_first_key(Conversation& c) {
+  const auto signature = sign(c);
+  ASSERT_TRUE(signature.ok()) << why(signature);
+  const auto key = c.card->read_public_key(c.found.keys.front().ref);
+  ASSERT_TRUE(key.ok()) << why(key);
+  const auto block = card::pkcs1_type1_pad(text, key->modulus.size());
+  EXPECT_TRUE(block.ok() && card::is_private_power(*key, *block, *signature))
+      << "the signature does not fit the key that the card names";
+}
+
 struct Workflow {
   std::string_view name;
   void (*run)(Conversation&);
@@ -48,32 +69,15 @@ struct Workflow {
 const Workflow common[] = {
     {"identify", [](Conversation& c) { expect_ok(c.card->token_info()); }},
     {"pin status", [](Conversation& c) { expect_ok(c.card->pin_status(Role::user)); }},
-    {"list",
-     [](Conversation& c) {
-       auto found = c.card->list();
-       expect_ok(found);
-       if (found) c.found = *found;
-     }},
+    {"list", list},
     {"verify wrong",
      [](Conversation& c) {
        const auto status = c.card->login(Role::user, secret("99999999"));
        ASSERT_FALSE(status.ok());
        EXPECT_EQ(status.error().kind, ErrorKind::pin_incorrect) << why(status);
      }},
-    {"log in",
-     [](Conversation& c) {
-       expect_ok(c.card->login(Role::user, secret(c.card->model().factory.user_pin)));
-     }},
-    {"sign",
-     [](Conversation& c) {
-       const auto signature = sign(c);
-       ASSERT_TRUE(signature.ok()) << why(signature);
-       const auto key = c.card->read_public_key(c.found.keys.front().ref);
-       ASSERT_TRUE(key.ok()) << why(key);
-       const auto block = card::pkcs1_type1_pad(text, key->modulus.size());
-       EXPECT_TRUE(block.ok() && card::is_private_power(*key, *block, *signature))
-           << "the signature does not fit the key that the card names";
-     }},
+    {"log in", log_in},
+    {"sign", sign_with_first_key},
     {"sign without a login",
      [](Conversation& c) {
        const auto signature = sign(c);
@@ -85,6 +89,13 @@ const Workflow common[] = {
      [](Conversation& c) {
        expect_ok(c.card->link().transport().reset());
        c.card->forget_state();
+       c.card->forget_objects();
+     }},
+    {"find a key, log in, sign",
+     [](Conversation& c) {
+       list(c);
+       log_in(c);
+       sign_with_first_key(c);
      }},
 };
 
