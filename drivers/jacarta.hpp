@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "drivers/iso_card.hpp"
 #include "drivers/link.hpp"
@@ -46,7 +47,28 @@ inline constexpr std::uint16_t data_max = 0x06FF;
 /// A copy made while the file itself is written anew. Such identifiers are of a class that nobody
 /// knows, so only kilt looks at them. assumed
 inline constexpr std::uint16_t copy_bit = 0x0800;
+/// In an ObjectRef: a data object among the hidden ones. Otherwise its token is the identifier.
+inline constexpr std::uint32_t hidden_bit = 0x10000;
+
+[[nodiscard]] constexpr bool is_index(std::uint32_t fid, std::uint16_t base) {
+  return fid >= base && fid <= static_cast<std::uint32_t>(base + index_max);
+}
+[[nodiscard]] constexpr bool is_private_key(std::uint32_t fid) {
+  return is_index(fid, private_key);
+}
+[[nodiscard]] constexpr bool is_public_key(std::uint32_t fid) {
+  return is_index(fid, public_key);
+}
+[[nodiscard]] constexpr bool is_certificate(std::uint32_t fid) {
+  return is_index(fid, key_certificate) || (fid >= certificate && fid <= certificate_max);
+}
+[[nodiscard]] constexpr bool is_data(std::uint32_t fid) {
+  return fid >= data && fid <= data_max;
+}
 }  // namespace id
+
+/// Labels (255 bytes), ids (64), subjects (2048): bad_argument beyond.
+[[nodiscard]] Status check_names(ByteView id, std::string_view label, ByteView subject = {});
 
 /// Key objects by their number 1..1E, which is one more than the index.
 [[nodiscard]] FilePath private_key_object(std::uint16_t index);

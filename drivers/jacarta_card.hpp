@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The LASER applet of a JaCarta as a Card. What each operation means is said in card.hpp; how it is
-// done is spread over jacarta_card (looking), _use (using keys), _enrol (keys made), _install
-// (certificates, data), _change (changes), _format (a card set up).
+// done is spread over jacarta_card and _list (looking), _use (using keys), _enrol (keys made),
+// _install (certificates, data), _change (changes), _format (a card set up).
 #pragma once
 
 #include <map>
@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "drivers/card.hpp"
+#include "drivers/jacarta_describe.hpp"
 #include "drivers/jacarta_objects.hpp"
 #include "drivers/jacarta_pins.hpp"
 
@@ -64,6 +65,13 @@ class JacartaCard final : public Card {
   Result<Bytes> token_info_file();
   /// With what TokenInfo says of a PIN that initialisation left.
   Result<Pins::State> state_of_pin(Role role);
+  Result<PublicKey> public_value(std::uint16_t index);
+  Result<PublicKey> public_value_from_certificate(std::uint16_t index);
+  const PublicKey* known_public_key(std::uint16_t index);
+  /// Drops what was worked out of objects that are forgotten by now.
+  void follow_objects();
+
+  // -- jacarta_list.cpp: listing
   struct ListedKey {
     std::uint16_t index = 0;
     KeyInfo info;
@@ -72,16 +80,14 @@ class JacartaCard final : public Card {
   Result<std::vector<PublicKeyInfo>> public_keys();
   Result<std::vector<CertificateInfo>> certificates();
   Result<std::vector<DataInfo>> data_objects();
+  Result<KeyInfo> private_key_info(ObjectFile& object);
+  Result<PublicKeyInfo> public_key_info(ObjectFile& object);
+  Result<std::optional<CertificateInfo>> certificate_info(std::uint16_t fid);
   Result<std::optional<DataInfo>> data_info(Area area, std::uint16_t fid);
+  Status read_flags(ObjectFile& object, std::initializer_list<std::pair<Type, bool*>> flags);
+  Status read_names(ObjectFile& object, std::string& label, Bytes& id);
   Result<std::size_t> bits_of_key(std::uint16_t index);
-  Result<std::string> label_of(ObjectFile& object);
-  Result<bool> flag_of(ObjectFile& object, Type type);
   Result<bool> is_unfinished(std::uint16_t index);
-  Result<PublicKey> public_value(std::uint16_t index);
-  Result<PublicKey> public_value_from_certificate(std::uint16_t index);
-  const PublicKey* known_public_key(std::uint16_t index);
-  /// Drops what was worked out of objects that are forgotten by now.
-  void follow_objects();
 
   // -- jacarta_use.cpp: using keys
   Result<Bytes> compute(const KeyInfo& key, const Command& command, ByteView block);
@@ -89,7 +95,6 @@ class JacartaCard final : public Card {
   bool only_key_on_card(std::uint16_t index);
 
   // -- jacarta_enrol.cpp: making keys
-  struct NewPair;
   Status prepare_write(const char* what);
   Status check_new_key(const Bytes& id, const std::string& label, std::size_t bits);
   Result<std::vector<std::uint16_t>> free_indexes();

@@ -7,35 +7,27 @@
 namespace kilt::card::jacarta {
 namespace {
 
-constexpr std::size_t longest_label = 255, longest_id = 64, longest_subject = 2048;
-constexpr std::uint32_t hidden_bit = 0x10000;
-
 Error gone() {
   return {ErrorKind::not_found, "the object is not on the card (any more)"};
 }
 
 Area area_of(const ObjectRef& object) {
   const bool hidden =
-      object.object_class == ObjectClass::private_key || (object.token & hidden_bit) != 0;
+      object.object_class == ObjectClass::private_key || (object.token & id::hidden_bit) != 0;
   return hidden ? Area::hidden : Area::open;
 }
 
 /// Whether the number is one that a listing gives for this class.
 bool fits_class(const ObjectRef& object) {
-  const std::uint32_t fid = object.token & ~hidden_bit;
-  const auto within = [fid](std::uint32_t first, std::uint32_t last) {
-    return fid >= first && fid <= last;
-  };
   switch (object.object_class) {
     case ObjectClass::private_key:
-      return object.token == fid && within(id::private_key, id::private_key + index_max);
+      return id::is_private_key(object.token);
     case ObjectClass::public_key:
-      return object.token == fid && within(id::public_key, id::public_key + index_max);
+      return id::is_public_key(object.token);
     case ObjectClass::certificate:
-      return object.token == fid && (within(id::key_certificate, id::key_certificate + index_max) ||
-                                     within(id::certificate, id::certificate_max));
+      return id::is_certificate(object.token);
     case ObjectClass::data:
-      return within(id::data, id::data_max);
+      return id::is_data(object.token & ~id::hidden_bit);
   }
   return false;
 }
@@ -51,15 +43,9 @@ void set_value(std::vector<Attribute>& attributes, Type type, Bytes value) {
 }
 
 Status check_change(const ObjectRef& object, const AttributeChange& change) {
-  if (change.label && change.label->size() > longest_label) {
-    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
-  }
-  if (change.id && change.id->size() > longest_id) {
-    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
-  }
-  if (change.subject && change.subject->size() > longest_subject) {
-    return Error{ErrorKind::bad_argument, "a subject may have 2048 bytes at most"};
-  }
+  auto names = check_names(change.id.value_or(Bytes{}), change.label.value_or(""),
+                           change.subject.value_or(Bytes{}));
+  if (!names) return names;
   if (change.id && object.object_class == ObjectClass::data) {
     return Error{ErrorKind::unsupported, "data objects have no id"};
   }

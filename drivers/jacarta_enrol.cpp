@@ -11,107 +11,17 @@
 namespace kilt::card::jacarta {
 namespace {
 
-constexpr std::uint32_t unavailable = 0xFFFFFFFF;  ///< CK_UNAVAILABLE_INFORMATION
-constexpr std::uint32_t class_public_key = 2, class_private_key = 3, key_type_rsa = 0;
-constexpr std::size_t longest_label = 255, longest_id = 64, longest_subject = 2048;
-
 Status check_bits(std::size_t bits) {
   if (model().capabilities.front().has_size(bits)) return {};
   return Error{ErrorKind::unsupported, "this card has no RSA keys of " + std::to_string(bits) +
                                            " bits; it has 1024, 2048 and 4096"};
 }
 
-Status check_names(ByteView id, std::string_view label, ByteView subject = {}) {
-  if (label.size() > longest_label) {
-    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
-  }
-  if (id.size() > longest_id) {
-    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
-  }
-  if (subject.size() > longest_subject) {
-    return Error{ErrorKind::bad_argument, "a subject may have 2048 bytes at most"};
-  }
-  return {};
-}
-
-Bytes text(const std::string& value) {
-  return copy_of(as_bytes(value));
-}
-
 }  // namespace
-
-/// What the card will say of a key pair, or of a public key alone.
-struct JacartaCard::NewPair {
-  std::uint16_t index = 0;
-  std::string private_label, public_label;
-  KeyUsage usage;
-  Bytes id, subject;
-  PublicKey value;
-  bool local = false;
-};
 
 namespace {
 
-/// In the vendor's order and with its flags [facts jacarta A11, A16 #32, #33].
-template <class Pair>
-std::vector<Attribute> private_attributes(const Pair& pair) {
-  const auto& usage = pair.usage;
-  // Where there is none, the vendor's placeholder.
-  const Bytes subject =
-      pair.subject.empty() ? from_hex("300A4A414341525441504B49").value() : pair.subject;
-  return {ulong(Type::object_class, class_private_key),
-          truth(Type::token, true),
-          truth(Type::is_private, true),
-          {Type::label, flag::modifiable, text(pair.private_label)},
-          ulong(Type::key_type, key_type_rsa),
-          {Type::subject, flag::modifiable, subject},
-          {Type::id, flag::modifiable, pair.id},
-          truth(Type::sensitive, true, flag::to_true),
-          truth(Type::decrypt, usage.decrypt),
-          truth(Type::unwrap, usage.unwrap),
-          truth(Type::sign, usage.sign || usage.non_repudiation),
-          truth(Type::sign_recover, usage.sign_recover),
-          truth(Type::derive, usage.derive, flag::modifiable),
-          {Type::start_date, flag::modifiable, {}},
-          {Type::end_date, flag::modifiable, {}},
-          truth(Type::extractable, false, flag::to_false),
-          truth(Type::local, pair.local),
-          truth(Type::never_extractable, false),
-          truth(Type::always_sensitive, false),
-          ulong(Type::key_gen_mechanism, unavailable),
-          truth(Type::modifiable, false),
-          truth(Type::vendor_public, false)};
-}
-
-template <class Pair>
-std::vector<Attribute> public_attributes(const Pair& pair) {
-  constexpr std::size_t date_size = 8;
-  const auto& usage = pair.usage;
-  return {ulong(Type::object_class, class_public_key),
-          truth(Type::token, true),
-          truth(Type::is_private, false),
-          {Type::label, flag::modifiable, text(pair.public_label)},
-          truth(Type::trusted, false, flag::officer_to_true),
-          ulong(Type::key_type, key_type_rsa),
-          {Type::subject, flag::modifiable, {}},
-          {Type::id, flag::modifiable, pair.id},
-          truth(Type::encrypt, usage.decrypt),
-          truth(Type::wrap, usage.unwrap),
-          truth(Type::verify, usage.sign || usage.non_repudiation),
-          truth(Type::verify_recover, usage.sign_recover),
-          truth(Type::derive, usage.derive, flag::modifiable),
-          {Type::start_date, flag::modifiable, Bytes(date_size)},
-          {Type::end_date, flag::modifiable, Bytes(date_size)},
-          {Type::modulus, flag::none, pair.value.modulus},
-          ulong(Type::modulus_bits, static_cast<std::uint32_t>(pair.value.bits())),
-          {Type::public_exponent, flag::none, pair.value.exponent},
-          truth(Type::local, false),
-          truth(Type::modifiable, true),
-          truth(Type::vendor_public, true)};
-}
-
-template <class Pair>
-PublicKeyInfo public_info(const Pair& pair) {
+PublicKeyInfo public_info(const NewPair& pair) {
   return {{ObjectClass::public_key, static_cast<std::uint32_t>(id::public_key | pair.index)},
           pair.public_label,
           pair.id,
@@ -121,8 +31,7 @@ PublicKeyInfo public_info(const Pair& pair) {
           pair.local};
 }
 
-template <class Pair>
-KeyInfo private_info(const Pair& pair) {
+KeyInfo private_info(const NewPair& pair) {
   KeyInfo info;
   info.ref = {ObjectClass::private_key, static_cast<std::uint32_t>(id::private_key | pair.index)};
   info.label = pair.private_label;
@@ -216,68 +125,6 @@ Result<PublicKey> JacartaCard::generate_value(std::uint16_t index, std::size_t b
   }
   return key;
 }
-
-namespace {
-
-/// Quirk: the vendor's software sends parts as they are, so that one key in 85 is refused; each has
-/// its full length here [facts jacarta A16 #7].
-void append_padded(SecretBytes& to, ByteView number, std::size_t size) {
-  while (!number.empty() && number.front() == 0)
-    number = number.subspan(1);
-  for (std::size_t i = number.size(); i < size; ++i)
-    to.append({0x00});
-  to.append(number);
-}
-
-void append_head(SecretBytes& to, std::uint8_t tag, std::size_t length) {
-  to.append({tag});
-  if (length > 0xFF) {
-    to.append({0x82, static_cast<std::uint8_t>(length >> 8)});
-  } else if (length > 0x7F) {
-    to.append({0x81});
-  }
-  to.append({static_cast<std::uint8_t>(length)});
-}
-
-std::size_t significant(ByteView number) {
-  return static_cast<std::size_t>(
-      number.end() - std::find_if(number.begin(), number.end(), [](auto b) { return b != 0; }));
-}
-
-Result<SecretBytes> import_value(const RsaPrivateKey& key) {
-  constexpr std::size_t head_max = 4;
-  const std::size_t size = key.modulus.size(), half = size / 2;
-  for (const auto* part :
-       {&key.prime1, &key.prime2, &key.exponent1, &key.exponent2, &key.coefficient}) {
-    if (significant(part->view()) > half) {
-      return Error{ErrorKind::unsupported,
-                   "the card takes keys whose primes are half as long as the modulus"};
-    }
-  }
-  const auto exponent = private_exponent(key);
-  if (!exponent) return exponent.error();
-  const std::size_t e_size = significant(key.public_exponent);
-  SecretBytes inside(5 * head_max + e_size + 2 * size + 5 * half);
-  append_head(inside, 0x90, e_size);
-  append_padded(inside, key.public_exponent, e_size);
-  append_head(inside, 0x91, size);
-  inside.append(key.modulus);
-  append_head(inside, 0x92, size);
-  inside.append(exponent->view());
-  append_head(inside, 0x93, 2 * half);
-  append_padded(inside, key.prime1.view(), half);
-  append_padded(inside, key.prime2.view(), half);
-  append_head(inside, 0x94, 3 * half);
-  append_padded(inside, key.exponent1.view(), half);
-  append_padded(inside, key.exponent2.view(), half);
-  append_padded(inside, key.coefficient.view(), half);
-  SecretBytes whole(inside.size() + head_max);
-  append_head(whole, 0x62, inside.size());
-  whole.append(inside.view());
-  return whole;
-}
-
-}  // namespace
 
 Status JacartaCard::load_value(std::uint16_t index, const RsaPrivateKey& key) {
   auto value = import_value(key);
@@ -400,9 +247,8 @@ Result<KeyInfo> JacartaCard::import_private_key(const ImportRequest& request, Rs
   if (auto status = check_bits(bits); !status) return status.take_error();
   key.modulus.erase(key.modulus.begin(), key.modulus.end() - static_cast<std::ptrdiff_t>(bits / 8));
   value.modulus = key.modulus;
-  value.exponent.erase(
-      value.exponent.begin(),
-      value.exponent.end() - static_cast<std::ptrdiff_t>(significant(value.exponent)));
+  while (!value.exponent.empty() && value.exponent.front() == 0)
+    value.exponent.erase(value.exponent.begin());
   if (auto status = check_private_key(key); !status) return status.take_error();
   if (auto status = check_names(request.id, request.label, request.subject); !status)
     return status.take_error();

@@ -8,50 +8,8 @@
 namespace kilt::card::jacarta {
 namespace {
 
-constexpr std::size_t longest_label = 255, longest_id = 64, digest_size = 20;
-constexpr std::uint32_t class_certificate = 1, class_data = 0, hidden_bit = 0x10000;
-
 bool contains(const std::vector<std::uint16_t>& all, std::uint16_t fid) {
   return std::find(all.begin(), all.end(), fid) != all.end();
-}
-
-Status check_name(std::string_view text) {
-  if (text.size() <= longest_label) return {};
-  return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
-}
-
-/// In the vendor's order and with its flags [facts jacarta A11, A16 #32].
-std::vector<Attribute> certificate_attributes(const Certificate& certificate,
-                                              const std::string& label, const Bytes& id) {
-  return {{Type::digest, flag::modifiable, Bytes(digest_size)},
-          ulong(Type::object_class, class_certificate),
-          truth(Type::token, true),
-          truth(Type::is_private, false),
-          {Type::label, flag::modifiable, copy_of(as_bytes(label))},
-          {Type::value, flag::none, certificate.der},
-          ulong(Type::certificate_type, 0),
-          {Type::issuer, flag::modifiable, certificate.issuer},
-          {Type::serial_number, flag::modifiable, certificate.serial},
-          truth(Type::trusted, false, flag::to_false),
-          {Type::subject, flag::none, certificate.subject},
-          {Type::id, flag::modifiable, id},
-          truth(Type::modifiable, true),
-          truth(Type::vendor_public, true)};
-}
-
-std::vector<Attribute> data_attributes(const DataRequest& request, ByteView value) {
-  constexpr std::size_t no_object_id = 64;
-  return {{Type::digest, flag::modifiable, Bytes(digest_size)},
-          ulong(Type::object_class, class_data),
-          truth(Type::token, true),
-          truth(Type::is_private, request.is_private),
-          {Type::label, flag::modifiable, copy_of(as_bytes(request.label))},
-          {Type::application, flag::modifiable, copy_of(as_bytes(request.application))},
-          {Type::value, flag::modifiable, copy_of(value)},
-          {Type::object_id, flag::modifiable,
-           request.object_id.empty() ? Bytes(no_object_id, 0xFF) : request.object_id},
-          truth(Type::modifiable, true),
-          truth(Type::vendor_public, false)};
 }
 
 }  // namespace
@@ -156,10 +114,7 @@ Result<CertificateInfo> JacartaCard::install_certificate(const CertificateReques
   const char* const what = "installing a certificate";
   auto certificate = Certificate::parse(der);
   if (!certificate) return certificate.take_error().within(what);
-  if (auto status = check_name(request.label); !status) return status.take_error();
-  if (request.id.size() > longest_id) {
-    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
-  }
+  if (auto status = check_names(request.id, request.label); !status) return status.take_error();
   if (auto status = prepare_write(what); !status) return status.take_error();
   std::optional<ListedKey> key;
   if (certificate->key) {
@@ -175,7 +130,7 @@ Result<CertificateInfo> JacartaCard::install_certificate(const CertificateReques
   std::string label = !request.label.empty() ? request.label
                       : key                  ? key->info.label
                                              : certificate->common_name;
-  if (label.size() > longest_label) label = "certificate";
+  if (!check_names({}, label)) label = "certificate";
   Bytes id = !request.id.empty() ? request.id : key ? key->info.id : Bytes{};
   if (id.empty()) id = certificate->key ? default_key_id(*certificate->key) : Bytes{0x00};
   const auto twin = find_same(id, request.label, der);
@@ -205,8 +160,8 @@ Result<CertificateInfo> JacartaCard::install_certificate(const CertificateReques
 
 Result<DataInfo> JacartaCard::store_data(const DataRequest& request, ByteView value) {
   const char* const what = "storing a data object";
-  if (auto status = check_name(request.label); !status) return status.take_error();
-  if (auto status = check_name(request.application); !status) return status.take_error();
+  if (auto status = check_names({}, request.label); !status) return status.take_error();
+  if (auto status = check_names({}, request.application); !status) return status.take_error();
   if (value.empty()) return Error{ErrorKind::bad_argument, "a data object has one byte at least"};
   if (auto status = prepare_write(what); !status) return status.take_error();
   const auto open = objects_.ids(Area::open), hidden = objects_.ids(Area::hidden);
@@ -228,7 +183,7 @@ Result<DataInfo> JacartaCard::store_data(const DataRequest& request, ByteView va
     if (!status) (void)objects_.remove(area, fid);
   }
   if (!status) return status.take_error().within(what);
-  return DataInfo{{ObjectClass::data, fid | (request.is_private ? hidden_bit : 0)},
+  return DataInfo{{ObjectClass::data, fid | (request.is_private ? id::hidden_bit : 0)},
                   request.label,
                   request.application,
                   request.object_id,

@@ -16,8 +16,7 @@ constexpr std::uint32_t result_tag = 0x80;
 
 Result<std::uint16_t> index_of(const KeyInfo& key) {
   const auto& sizes = model().capabilities.front();
-  if (key.ref.object_class != ObjectClass::private_key || key.ref.token < id::private_key ||
-      key.ref.token > static_cast<std::uint32_t>(id::private_key + index_max) ||
+  if (key.ref.object_class != ObjectClass::private_key || !id::is_private_key(key.ref.token) ||
       key.bits % 8 != 0 || key.bits < sizes.min_bits || key.bits > sizes.max_bits) {
     return Error{ErrorKind::bad_argument, "this is no private key of this card"};
   }
@@ -53,7 +52,7 @@ bool JacartaCard::only_key_on_card(std::uint16_t index) {
   std::size_t keys = 0;
   bool is_there = false;
   for (const auto fid : *all) {
-    if (fid < id::private_key || fid > id::private_key + index_max) continue;
+    if (!id::is_private_key(fid)) continue;
     ++keys;
     is_there = is_there || fid == (id::private_key | index);
   }

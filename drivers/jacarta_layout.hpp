@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files of an empty LASER applet, in the vendor's order and with its rules
+// [facts jacarta A9, A12, A16].
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "drivers/jacarta.hpp"
+
+namespace kilt::card::jacarta {
+
+struct MadeFile {
+  FilePath parent;
+  NewFile file;
+  Bytes content{};  ///< empty: nothing is written
+};
+
+inline constexpr std::uint16_t second_transport_pin = 0x0002;
+
+/// A PIN object as it stands once its owner's PIN was stored.
+[[nodiscard]] NewFile stored_pin(std::uint16_t id, Bytes rules, const SecretBytes& pin);
+
+/// Of the MF. `placeholder`, which nobody knows, stands for "no user PIN" until one is set: the
+/// expressions name an object that exists.
+[[nodiscard]] std::vector<MadeFile> master_files(const SecretBytes& so_pin,
+                                                 const SecretBytes& placeholder);
+/// Of the application; the officer is logged in. `serial` has 8 bytes.
+Result<std::vector<MadeFile>> application_files(const std::string& label, ByteView serial);
+
+}  // namespace kilt::card::jacarta
