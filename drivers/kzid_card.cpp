@@ -238,11 +238,10 @@ Result<std::vector<KzidCard::ListedCertificate>> KzidCard::certificates() {
   for (const auto& raw : *entries) {
     auto entry = pkcs15::parse_certificate(raw);
     if (!entry) continue;
-    const auto file = parse_path(entry->path);
-    if (!file) continue;
+    const std::uint16_t file = parse_path(entry->path).value_or(0);  // 0 names no file [7816-4]
     const bool is_double = std::any_of(listed.begin(), listed.end(),
-                                       [&](const auto& other) { return other.file == *file; });
-    if (!is_double) listed.push_back({*file, std::move(*entry), raw});
+                                       [&](const auto& other) { return other.file == file; });
+    if (file != 0 && !is_double) listed.push_back({file, std::move(*entry), raw});
   }
   return listed;
 }
