@@ -2,6 +2,10 @@
 // A driver, found by its name, on a card that answers anything. Input: which operation (1 byte),
 // then answers, each a two-byte length and that many bytes; when they are used up the card is
 // pulled. Seeds: what the card answers in each workflow of its vector file.
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 #include "apdu/trace.hpp"
 #include "drivers/registry.hpp"
 #include "tests/apdu/scripted_transport.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A card that came by three files and one word, in use. The test knows its name from CMake only.
+#include <algorithm>
 #include <sstream>
 
 #include "drivers/certificate.hpp"
