@@ -32,9 +32,6 @@ struct Permissions {
 class Link {
  public:
   Link(std::unique_ptr<apdu::Transport> transport, apdu::Recorder* recorder);
-  Link(const Link&) = delete;
-  Link& operator=(const Link&) = delete;
-  ~Link();
 
   /// refused (nothing was sent) for an assumed command on a reader that is not simulated without
   /// allow_assumed, and for a destroying one of evidence related or weaker without allow_destroy
@@ -46,15 +43,15 @@ class Link {
   /// What identify() found on a device with several applications.
   void set_applications(std::vector<Application> all) { applications_ = std::move(all); }
   [[nodiscard]] const std::vector<Application>& applications() const { return applications_; }
-  [[nodiscard]] apdu::Transport& transport();
-  /// Number of the transaction that is open on the transport, nothing outside of one. While it
-  /// stays the same nobody else spoke to the card, and what is selected is what we selected.
-  [[nodiscard]] std::optional<std::uint64_t> transaction() const;
+  [[nodiscard]] apdu::Transport& transport() { return *transport_; }
+  /// Transport::transaction(): while it stays the same, what is selected is what we selected.
+  [[nodiscard]] std::optional<std::uint64_t> transaction() const {
+    return transport_->transaction();
+  }
   [[nodiscard]] apdu::Channel& channel() { return channel_; }
 
  private:
-  class CountingTransport;
-  std::unique_ptr<CountingTransport> transport_;
+  std::unique_ptr<apdu::Transport> transport_;
   apdu::Channel channel_;
   Permissions permissions_;
   std::string card_name_ = "card";

@@ -64,8 +64,8 @@ CK_RV Slot::token(std::shared_ptr<Token>& out) {
 CK_RV Slot::identify(const apdu::ReaderState& state, std::shared_ptr<Token>& out) {
   auto transport = around_.readers->connect(reader_);
   if (!transport) return report(transport.error().within("connecting to " + reader_));
-  auto card = card::identify(*std::move(transport), around_.recorder, seat_.index,
-                             card::LookFor::tokens);
+  auto card =
+      card::identify(*std::move(transport), around_.recorder, seat_.index, card::LookFor::tokens);
   if (!card) {
     if (card.error().kind == ErrorKind::unknown_card) unknown_ = state.insertions;
     return report(card.error().within("looking at the card in " + reader_));

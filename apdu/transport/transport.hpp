@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "apdu/bytes.hpp"
@@ -67,6 +68,17 @@ class Transport {
   /// Forgets the connection without a word to the other side: for a forked child, whose parent
   /// goes on using it. Nothing may be called afterwards but the destructor.
   virtual void abandon() = 0;
+
+  /// Number of the Transaction that is open, nothing outside of one. While it stays the same nobody
+  /// else spoke to the card, and what is selected is what we selected.
+  [[nodiscard]] std::optional<std::uint64_t> transaction() const {
+    return in_transaction_ ? std::optional<std::uint64_t>(transactions_) : std::nullopt;
+  }
+
+ private:
+  friend class Transaction;
+  std::uint64_t transactions_ = 0;
+  bool in_transaction_ = false;
 };
 
 /// A transaction that ends with its scope.
@@ -75,6 +87,8 @@ class Transaction {
   static Result<Transaction> begin(Transport& transport) {
     auto epoch = transport.begin();
     if (!epoch) return epoch.take_error();
+    ++transport.transactions_;
+    transport.in_transaction_ = true;
     return Transaction(transport, *epoch);
   }
   Transaction(Transaction&& other) noexcept : transport_(other.transport_), epoch_(other.epoch_) {
@@ -82,7 +96,9 @@ class Transaction {
   }
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction() {
-    if (transport_) transport_->end();
+    if (!transport_) return;
+    transport_->in_transaction_ = false;
+    transport_->end();
   }
   [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
 

@@ -86,21 +86,21 @@ TEST(LinkGuard, YieldsToPermissions) {
 
 TEST(LinkTransaction, HasANumberWhileItIsOpen) {
   Bench bench(true);
-  Link& link = *bench.link;
-  EXPECT_EQ(link.transaction(), std::nullopt);
+  auto& transport = bench.link->transport();
+  EXPECT_EQ(transport.transaction(), std::nullopt);
   std::optional<std::uint64_t> first;
   {
-    const auto transaction = apdu::Transaction::begin(link.transport());
+    const auto transaction = apdu::Transaction::begin(transport);
     ASSERT_TRUE(transaction.ok());
-    first = link.transaction();
+    first = transport.transaction();
     EXPECT_TRUE(first.has_value());
     EXPECT_TRUE(bench.send(Evidence::published, false).ok());
-    EXPECT_EQ(link.transaction(), first);
+    EXPECT_EQ(transport.transaction(), first);
   }
-  EXPECT_EQ(link.transaction(), std::nullopt);
-  const auto transaction = apdu::Transaction::begin(link.transport());
-  EXPECT_TRUE(link.transaction().has_value());
-  EXPECT_NE(link.transaction(), first);
+  EXPECT_EQ(transport.transaction(), std::nullopt);
+  const auto transaction = apdu::Transaction::begin(transport);
+  EXPECT_TRUE(transport.transaction().has_value());
+  EXPECT_NE(transport.transaction(), first);
 }
 
 TEST(Registry, NoAtrBelongsToTwoDrivers) {
