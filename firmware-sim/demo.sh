@@ -10,8 +10,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 card=${1:-kaztoken}
-bin=$PWD/build/release/bin
-module=$PWD/build/release/lib/kilt-pkcs11.so
+build=${KILT_BUILD:-$PWD/build/release}  # the tests have built elsewhere
+bin=$build/bin
+module=$build/lib/kilt-pkcs11.so
 
 step() { printf '\n== %s\n' "$*"; }
 show() {

@@ -6,7 +6,8 @@ import os
 import subprocess
 import time
 
-from harness import BUILD, KILT_SIM, MODULE, USER_PIN, ForeignTest, Sim, main, run
+from cards import CARDS
+from harness import BUILD, KILT, KILT_SIM, MODULE, USER_PIN, ForeignTest, Sim, main, run
 
 HAMMER = os.path.join(BUILD, "tests", "hammer")
 
@@ -37,8 +38,8 @@ class Together(ForeignTest):
     def test_two_processes_of_eight_threads_over_pcscd(self):
         self.one_card("pcscd")
 
-    def busy_ms(self, sim):
-        return [json.loads(run(KILT_SIM, "stats", "--reader", number, env=sim.env).stdout)["busy_ms"] for number in ("1", "2")]
+    def busy_ms(self, sim, readers=2):
+        return [json.loads(run(KILT_SIM, "stats", "--reader", number + 1, env=sim.env).stdout)["busy_ms"] for number in range(readers)]
 
     def two_cards(self, via):
         """With --timing real a simulated card takes exactly its busy time for what it computes. Two cards whose busy
@@ -63,6 +64,39 @@ class Together(ForeignTest):
 
     def test_two_cards_at_the_same_time_over_pcscd(self):
         self.two_cards("pcscd")
+
+    def four_tokens(self, via):
+        """One of each card. All get one PIN, for the hammer has but one."""
+        kinds = [CARDS[name] for name in ("kaztoken", "etoken72k", "jacarta", "kzid")]
+        options = [word for card in kinds for word in ("--card", card.name)]
+        options += ["--via", via, "--state", self.path("four.state"), "--seed", "3"]
+        pin = self.write("pin", USER_PIN)
+        with Sim(*options) as sim:
+            tokens = [reader["token"] for reader in sim.readers()]
+            self.assertEqual([token["model"] for token in tokens], [card.model for card in kinds])
+            for card, token in zip(kinds, tokens):
+                at = ("--serial", token["serial"])
+                if card.user_pin != USER_PIN:
+                    sim.run(KILT, *at, "pin", "change", "--pin-file", self.write("first", card.user_pin), "--new-pin-file", pin)
+                sim.run(KILT, *at, "key", "generate", "--label", "SIGN", "--bits", "2048", "--pin-file", pin)
+            listed = sim.run("pkcs11-tool", "--module", MODULE, "-L").stdout
+            for card in kinds:
+                self.assertIn(card.model, listed)
+        with Sim(*options, "--timing", "real") as sim:
+            before = self.busy_ms(sim, 4)
+            start = time.monotonic()
+            self.finish(self.hammer(sim, 1, 10), "40 signatures verified on 4 tokens")
+            elapsed = 1000 * (time.monotonic() - start)
+            busy = [now - then for now, then in zip(self.busy_ms(sim, 4), before)]
+        print(f"{via}: cards busy {busy} ms within {elapsed:.0f} ms")
+        self.assertGreater(min(busy), 0)
+        self.assertLess(elapsed, sum(busy))
+
+    def test_all_four_tokens_at_the_same_time_over_the_sockets(self):
+        self.four_tokens("socket")
+
+    def test_all_four_tokens_at_the_same_time_over_pcscd(self):
+        self.four_tokens("pcscd")
 
 
 if __name__ == "__main__":
