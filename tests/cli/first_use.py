@@ -5,7 +5,7 @@ import json
 import os
 import unittest
 
-from kilt_case import FAILURE, NEW_PIN, NO_TOKEN, OK, PIN_LOCKED, PIN_REFUSED, USAGE, KiltTest
+from kilt_case import FAILURE, NEW_PIN, NO_TOKEN, PIN_LOCKED, PIN_REFUSED, USAGE, KiltTest
 from harness import KILT, SO_PIN, USER_PIN, Sim, run
 from terminal import Terminal
 

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kilt program on cards unlike Kaztoken: what a card lacks is told before a PIN is asked for, what it does not tell is unknown."""
+import unittest
+
+from kilt_case import PIN_REFUSED, UNSUPPORTED, USAGE, KiltTest
+from harness import KILT, SO_PIN, Sim, run
+
+ETOKEN_PIN = "1234567890"
+
+
+class OtherCard(KiltTest):
+    def start(self, card, *options):
+        sim = Sim("--card", card, *options)
+        sim.__enter__()
+        self.addCleanup(sim.__exit__, None, None, None)
+        self.sim = sim
+
+
+class IdCard(OtherCard):
+    def enrolled(self):
+        self.start("kzid")
+        self.kilt("pin", "unblock", *self.pin(SO_PIN, "so-pin"), *self.pin("2468", "new-pin"))
+        self.kilt("key", "generate", "--label", "SIGN", *self.pin("2468"))
+
+    def test_pss_is_refused_with_the_card_named(self):
+        self.enrolled()
+        letter = self.write("letter", "text")
+        before = self.tries()
+        # Without a source of the PIN: nobody is asked for it.
+        done = run("setsid", "-w", KILT, "sign", letter, "-o", self.path("sig"), "--mechanism", "pss", env=self.sim.env, ok=None)
+        self.assertEqual(done.returncode, UNSUPPORTED, done.stderr)
+        self.assertIn("KZ ID CARD", done.stderr)
+        self.assertIn("pss-sha256", done.stderr)
+        self.assertEqual(self.tries(), before)
+        self.kilt("sign", letter, "-o", self.path("sig"), *self.pin("2468"))
+        self.kilt("verify", letter, "--signature", self.path("sig"))
+        self.openssl("req", "-in", self.request("SIGN", "2468"), "-verify", "-noout")
+
+    def test_only_the_issuer_initialises(self):
+        self.start("kzid")
+        done = self.kilt("init", "--label", "L", "--yes", "--token", self.serial(), *self.pin(SO_PIN, "so-pin"),
+                         *self.pin("2468", "new-pin"), exit=UNSUPPORTED)
+        self.assertIn("issuer", done.stderr)
+        self.assertIsNone(self.json("info")["factory_pin_hint"])  # it has no such PIN
+
+
+class Etoken(OtherCard):
+    def test_a_counter_that_nobody_tells(self):
+        self.start("etoken72k")
+        self.assertIn("tries left: unknown", self.kilt("pin", "status").stdout)
+        self.assertIsNone(self.tries())
+        error = self.json("key", "generate", "--label", "X", "--bits", "1024", *self.pin("00000000"), exit=PIN_REFUSED)
+        self.assertEqual((error["kind"], error["tries_left"]), ("pin_incorrect", None))
+        self.json("key", "generate", "--label", "X", "--bits", "1024", *self.pin(ETOKEN_PIN))
+
+
+class SeveralApplications(OtherCard):
+    def test_each_usable_one_is_a_token(self):
+        self.start("jacarta-combined")
+        reader, = self.json("list")["readers"]
+        self.assertEqual(len(reader["tokens"]), 2)
+        self.assertEqual(reader["token"], reader["tokens"][0])
+        self.assertEqual([a["usable"] for a in reader["token"]["applications"]], [True, True])
+        error = self.json("info", exit=USAGE)  # both fit
+        for token in reader["tokens"]:
+            self.assertIn(token["serial"], error["message"])
+            told = self.json("info", "--token", token["uri"])
+            self.assertEqual((told["label"], told["serial"]), (token["label"], token["serial"]))
+
+    def test_one_that_kilt_cannot_use_is_named(self):
+        self.start("jacarta")
+        reader, = self.json("list")["readers"]
+        token, = reader["tokens"]
+        other, = (a["name"] for a in token["applications"] if not a["usable"])
+        self.assertIn("GOST", other)
+        for words in (["list"], ["info"]):
+            self.assertIn(f"{other} (not supported by kilt)", self.kilt(*words).stdout)
+        self.assertEqual(self.json("info")["applications"], token["applications"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
