@@ -40,7 +40,16 @@ Result<apdu::ResponseApdu> Files::send_select(const FilePath& path, apdu::Select
   auto answer = send(command::select(path, how));
   if (!answer) return answer;
   if (is_first && !answer->ok() && answer->status != apdu::sw::security_status_not_satisfied) {
-    // Either there is no such file, or somebody selected another applet since our last operation.
+    // Either there is no such file, or somebody selected another applet since our last operation:
+    // then there is no root either. Not at a guess, for selecting the applet ends a login.
+    const FilePath root{path.front()};
+    const auto found = send(command::select(root, apdu::SelectAnswer::none));
+    if (!found) return found;
+    if (found->ok()) {
+      is_stale_ = false;
+      current_ = root;
+      return answer;
+    }
     if (auto status = select_applet(); !status) return status.take_error();
     answer = send(command::select(path, how));
     if (!answer) return answer;

@@ -12,13 +12,14 @@ class Card:
     new_pin: str = "a-new-pin"
     wrong_pin: str = "99999999"
     tries: int = 10
+    tells_tries: bool = True  # without spending one
 
 
 CARDS = {card.name: card for card in (
     Card("kaztoken", "KAZTOKEN", "12345678", "87654321"),
     Card("kaztoken-sc", "KAZTOKEN", "12345678", "87654321"),
-    Card("etoken72k", "ETOKEN PRO 72K", "1234567890", "00000000"),
+    Card("etoken72k", "ETOKEN PRO 72K", "1234567890", "00000000", tells_tries=False),
     Card("jacarta", "JACARTA", "1234567890", "00000000"),
-    Card("jacarta-pro", "JACARTA", "1234567890", "00000000"),
+    Card("jacarta-pro", "JACARTA", "1234567890", "00000000", tells_tries=False),
     Card("kzid", "KZ ID CARD", "1234", "87654321", new_pin="567890", tries=3),
 )}

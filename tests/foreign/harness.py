@@ -65,13 +65,20 @@ class Sim:
         return run(*command, env=self.env, **options)
 
     def reinsert(self):
-        """Card out and in again, as far as pcscd has noticed both."""
-        for word, present in (("remove", False), ("insert", True)):
-            self.control(word)
-            deadline = time.monotonic() + 30
-            while any(reader["present"] for reader in self.readers()) != present:
-                if time.monotonic() > deadline:
-                    raise AssertionError(f"{word} was not noticed")
+        self.remove()
+        self.control("insert")
+        self.until_present(True)
+
+    def remove(self):
+        """Card out, and pcscd has noticed."""
+        self.control("remove")
+        self.until_present(False)
+
+    def until_present(self, present):
+        deadline = time.monotonic() + 30
+        while any(reader["present"] for reader in self.readers()) != present:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{'insertion' if present else 'removal'} was not noticed")
 
     def readers(self):
         return json.loads(self.run(KILT, "--json", "list", ok=None).stdout)["data"]["readers"]
