@@ -68,7 +68,12 @@ class EtokenCard final : public Card {
   using Ids = std::vector<std::uint16_t>;
 
   // -- etoken72k_directory.cpp, etoken72k_card.cpp: looking
-  void begin() { files_.begin(); }
+  /// A call in the transaction of the one before finds selected what that one selected.
+  void begin() {
+    const auto now = link_->transaction();
+    if (!now || now != transaction_) files_.begin();
+    transaction_ = now;
+  }
   Result<Ids> ids();
   Result<Ids> ids_of(std::uint16_t kind);
   /// Null: unfinished, or private while nobody is logged in.
@@ -119,6 +124,7 @@ class EtokenCard final : public Card {
   const CardModel& model_;
   Login login_;
   Files files_;
+  std::optional<std::uint64_t> transaction_;  ///< of the call before
 
   std::optional<std::string> serial_, label_;
   bool user_pin_is_set_ = false;  ///< false: not known

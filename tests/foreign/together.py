@@ -75,7 +75,7 @@ class Together(ForeignTest):
             tokens = [reader["token"] for reader in sim.readers()]
             self.assertEqual([token["model"] for token in tokens], [card.model for card in kinds])
             for card, token in zip(kinds, tokens):
-                at = ("--serial", token["serial"])
+                at = ("--token", token["serial"])
                 if card.user_pin != USER_PIN:
                     sim.run(KILT, *at, "pin", "change", "--pin-file", self.write("first", card.user_pin), "--new-pin-file", pin)
                 sim.run(KILT, *at, "key", "generate", "--label", "SIGN", "--bits", "2048", "--pin-file", pin)
