@@ -15,7 +15,8 @@ namespace kilt::p11 {
 struct Draft {
   Object object;
   bool on_token = false;
-  /// Of a certificate: the caller says that it is not this token's owner's, so it needs no key here.
+  /// Of a certificate: the caller says that it is not this token's owner's, so it needs no key
+  /// here.
   bool without_key = false;
   std::optional<card::RsaPrivateKey> secret{};  ///< of a private key to be imported
 };
