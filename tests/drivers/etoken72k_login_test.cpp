@@ -207,9 +207,9 @@ TEST_F(EtokenWords, AListOfFiles) {
 TEST_F(EtokenWords, TheAppletIsSelectedAgainWhereAnotherOneWas) {
   script({"6A82", "6A82", fci, "9000", "0A02 3001 9000", "6A82"});
   EXPECT_THAT(*files->list({0x6666, 0x5000, 0x0220}), ElementsAre(0x3001));
-  EXPECT_THAT(transport->sent, ElementsAre("00A4080C06666650000220", "00A4080C026666",
-                                           "00A4040007A000000312020200", "00A4080C06666650000220",
-                                           "80010000040902000000"));
+  EXPECT_THAT(transport->sent,
+              ElementsAre("00A4080C06666650000220", "00A4080C026666", "00A4040007A000000312020200",
+                          "00A4080C06666650000220", "80010000040902000000"));
   // In the middle of an operation a missing file is a missing file.
   EXPECT_EQ(files->select({0x6666, 0x5000, 0x0220, 0x3001, 0x0001}).error().kind,
             ErrorKind::not_found);
