@@ -208,19 +208,26 @@ Command remove(std::uint16_t id) {
   return assumed(apdu::delete_file(id), "delete a file", "[7816-9 §9.4]");
 }
 
-// The serial number must be had before anything can be allowed for it, and where EF.GDO stands is
-// common to the cards of this family, so these two alone do not count as guesses.
-constexpr const char* of_the_family = "[CEN/TS 15480-2; facts kzid B3]";
+// Where EF.GDO stands is the standard's word; that this card has it is assumed.
+constexpr const char* global_data = "[7816-4 §12.2.1 EF.GDO; facts kzid B3]";
 
 Command select_serial() {
   return {
       apdu::select(apdu::SelectMode::child_ef, id_bytes(file::serial), apdu::SelectAnswer::none),
-      Evidence::related, "read the serial number", of_the_family};
+      Evidence::assumed,
+      "read the serial number",
+      global_data,
+      false,
+      true};
 }
 
 Command read_serial() {
-  return {apdu::read_binary(0, CommandApdu::le_max_short), Evidence::related,
-          "read the serial number", of_the_family};
+  return {apdu::read_binary(0, CommandApdu::le_max_short),
+          Evidence::assumed,
+          "read the serial number",
+          global_data,
+          false,
+          true};
 }
 
 Command verify(Role role, const SecretBytes& pin) {

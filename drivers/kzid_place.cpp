@@ -48,6 +48,8 @@ Command Place::known(Command command) const {
     command.evidence = floor_;
     command.source = "[facts kzid B1]";
   }
+  // Where nothing is proven, not even a serial number is asked for.
+  if (floor_ == Evidence::assumed) command.identifies = false;
   return command;
 }
 

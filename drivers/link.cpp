@@ -16,7 +16,7 @@ Link::Link(std::unique_ptr<apdu::Transport> transport, apdu::Recorder* recorder)
 
 Result<apdu::ResponseApdu> Link::send(const Command& command) {
   if (!transport_->is_simulated() && !permissions_.allow_assumed) {
-    if (command.evidence == Evidence::assumed) {
+    if (command.evidence == Evidence::assumed && !command.identifies) {
       return refusal(command, card_name_,
                      std::string("nobody public says how this card does it, the command is our "
                                  "guess ") +

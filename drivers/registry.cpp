@@ -39,9 +39,11 @@ std::string evidence_table() {
   std::string table = "| card | command | evidence | source |\n|---|---|---|---|\n";
   for (const auto* driver : drivers()) {
     for (const auto& command : driver->commands()) {
-      table += std::string("| ") + driver->name + " | " + command.operation + " | " +
-               to_string(command.evidence) + (command.destroys ? ", destroys" : "") + " | " +
-               command.source + " |\n";
+      table +=
+          std::string("| ") + driver->name + " | " + command.operation + " | " +
+          to_string(command.evidence) + (command.destroys ? ", destroys" : "") +
+          (command.identifies && command.evidence == Evidence::assumed ? ", sent to any" : "") +
+          " | " + command.source + " |\n";
     }
   }
   return table;

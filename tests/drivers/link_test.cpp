@@ -84,6 +84,42 @@ TEST(LinkGuard, YieldsToPermissions) {
   EXPECT_TRUE(bench.send(Evidence::related, true).ok());
 }
 
+TEST(LinkGuard, HoldsForEveryCommandOfEveryDriver) {
+  std::size_t guesses = 0;
+  for (const auto* driver : drivers()) {
+    for (const auto& command : driver->commands()) {
+      if (command.evidence != Evidence::assumed || command.identifies) continue;
+      SCOPED_TRACE(std::string(driver->name) + ": " + command.operation);
+      ++guesses;
+      Bench bench(false);
+      const auto refused = bench.link->send(command);
+      ASSERT_FALSE(refused.ok());
+      EXPECT_EQ(refused.error().kind, ErrorKind::refused);
+      EXPECT_THAT(refused.error().message(), HasSubstr(command.operation));
+      EXPECT_TRUE(bench.reader->sent.empty()) << "nothing was sent";
+      bench.link->set_permissions({true, false});
+      EXPECT_TRUE(bench.link->send(command).ok());
+      EXPECT_FALSE(bench.reader->sent.empty());
+    }
+  }
+  EXPECT_GE(guesses, 20u) << "eToken and ID card have many";
+}
+
+TEST(LinkGuard, WhatTellsTheSerialGoesThroughAndOnlyReads) {
+  for (const auto* driver : drivers()) {
+    for (const auto& command : driver->commands()) {
+      if (!command.identifies) continue;
+      EXPECT_FALSE(command.destroys);
+      Bench bench(false);
+      EXPECT_TRUE(bench.link->send(command).ok());
+      const auto ins = command.apdu.ins();
+      EXPECT_TRUE(ins == apdu::ins::select || ins == apdu::ins::read_binary ||
+                  ins == apdu::ins::get_data)
+          << driver->name << ": " << command.operation;
+    }
+  }
+}
+
 TEST(LinkTransaction, HasANumberWhileItIsOpen) {
   Bench bench(true);
   auto& transport = bench.link->transport();

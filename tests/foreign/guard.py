@@ -1,0 +1,56 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""On a reader that is not simulated (vpcd counts as real) no command that nobody vouches for reaches the card, until
+kilt.toml lists the token's serial."""
+import json
+
+from cards import CARDS
+from harness import KILT, ForeignTest, Sim, main
+
+GENERATE, CREATE_FILE = "46", "E0"
+UNSUPPORTED = 5
+
+
+class Guard(ForeignTest):
+    def generate(self, sim, card, **env):
+        return sim.run("env", *[f"{name}={value}" for name, value in env.items()], KILT, "--json", "key", "generate", "--label", "SIGN",
+                       "--pin-file", self.write("pin", card.user_pin), ok=None)
+
+    def sent(self, sim):
+        return json.loads(sim.control("stats"))["ins"]
+
+    def serial(self, sim):
+        token, = [reader["token"] for reader in sim.readers() if reader["token"]]
+        return token["serial"]
+
+    def test_an_assumed_command_waits_for_the_right_serial(self):
+        card = CARDS["etoken72k"]
+        with Sim("--card", card.name, "--via", "vpcd", "--guard") as sim:
+            serial = self.serial(sim)
+            for config in ("", f'allow_assumed = ["{serial[:-1]}{"1" if serial[-1] == "0" else "0"}"]\n'):
+                before = self.sent(sim)
+                refused = self.generate(sim, card, KILT_CONFIG=self.write("kilt.toml", config))
+                self.assertEqual(refused.returncode, UNSUPPORTED, refused.stdout)
+                said = json.dumps(json.loads(refused.stdout)["error"])
+                self.assertIn("kilt trace record", said)
+                for instruction in (GENERATE, CREATE_FILE):
+                    self.assertEqual(self.sent(sim).get(instruction), before.get(instruction), "nothing was sent")
+            done = self.generate(sim, card, KILT_CONFIG=self.write("kilt.toml", f'allow_assumed = ["{serial}"]\n'))
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertEqual(self.sent(sim)[GENERATE], 1)
+
+    def test_an_observed_command_is_not_held_up(self):
+        card = CARDS["kzid"]
+        with Sim("--card", card.name, "--via", "vpcd", "--guard") as sim:
+            info = sim.run(KILT, "--json", "info")
+            self.assertEqual(json.loads(info.stdout)["data"]["model"], card.model)
+
+    def test_over_vpcd_the_simulator_lists_its_own_cards(self):
+        card = CARDS["etoken72k"]
+        with Sim("--card", card.name, "--via", "vpcd") as sim:
+            done = self.generate(sim, card)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    main()
