@@ -117,8 +117,8 @@ TEST(Oid, IsEncodedAsKnownElsewhere) {
 TEST(LoopTimers, RunInOrderAndCanBeCancelled) {
   Loop loop;
   std::vector<int> ran;
-  loop.after(std::chrono::milliseconds(2), [&] { ran.push_back(2); });
-  const auto cancelled = loop.after(std::chrono::milliseconds(1), [&] { ran.push_back(9); });
+  loop.after(std::chrono::milliseconds(400), [&] { ran.push_back(2); });
+  const auto cancelled = loop.after(std::chrono::milliseconds(300), [&] { ran.push_back(9); });
   loop.post([&] {
     ran.push_back(1);
     loop.cancel(cancelled);
