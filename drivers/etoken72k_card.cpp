@@ -11,10 +11,6 @@ namespace {
 
 constexpr const char* manufacturer = "Aladdin R.D.";
 
-Error gone() {
-  return {ErrorKind::not_found, "the object is not on the card (any more)"};
-}
-
 /// Whether an error is the card's own "not there", rather than a fault on the way.
 bool is_absent(const Error& error) {
   return error.kind == ErrorKind::not_found;
@@ -245,7 +241,7 @@ Result<Bytes> EtokenCard::body(std::uint16_t id) {
 
 Result<Bytes> EtokenCard::read_certificate(const ObjectRef& certificate) {
   begin();
-  if (certificate.object_class != ObjectClass::certificate) return gone();
+  if (certificate.object_class != ObjectClass::certificate) return object_gone();
   auto found = find(certificate);
   if (!found) return found.take_error();
   auto content = body((*found)->id);
@@ -258,7 +254,7 @@ Result<Bytes> EtokenCard::read_certificate(const ObjectRef& certificate) {
 
 Result<Bytes> EtokenCard::read_data(const ObjectRef& data) {
   begin();
-  if (data.object_class != ObjectClass::data) return gone();
+  if (data.object_class != ObjectClass::data) return object_gone();
   auto found = find(data);
   if (!found) {
     // A private object is not even described without a login.

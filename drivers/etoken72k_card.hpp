@@ -12,6 +12,7 @@
 #include "drivers/card.hpp"
 #include "drivers/etoken72k_attributes.hpp"
 #include "drivers/etoken72k_files.hpp"
+#include "drivers/refusals.hpp"
 
 namespace kilt::card::etoken {
 
@@ -133,9 +134,6 @@ class EtokenCard final : public Card {
   std::map<std::uint16_t, PublicKey> public_values_;
   std::map<std::uint16_t, Bytes> bodies_;  ///< of certificates and data objects
 };
-
-/// Labels (255 bytes) and ids (64) that we write; bad_argument beyond.
-[[nodiscard]] Status check_names(ByteView id, std::string_view label);
 
 [[nodiscard]] KeyInfo key_info(std::uint16_t id, const Attributes& attributes, std::size_t bits);
 [[nodiscard]] PublicKeyInfo public_key_info(std::uint16_t id, const Attributes& attributes,

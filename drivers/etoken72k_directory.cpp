@@ -30,10 +30,6 @@ bool fits(ObjectClass object_class, std::uint16_t id) {
   return false;
 }
 
-Error gone() {
-  return {ErrorKind::not_found, "the object is not on the card (any more)"};
-}
-
 /// Whether an error is the card's own "not there", rather than a fault on the way.
 bool is_absent(const Error& error) {
   return error.kind == ErrorKind::not_found;
@@ -158,15 +154,15 @@ Result<std::vector<const EtokenCard::Object*>> EtokenCard::objects(std::uint16_t
 
 Result<const EtokenCard::Object*> EtokenCard::find(const ObjectRef& ref) {
   const auto id = id_of(ref);
-  if (!fits(ref.object_class, id)) return gone();
+  if (!fits(ref.object_class, id)) return object_gone();
   auto all = ids();
   if (!all) return all.take_error();
-  if (std::find(all->begin(), all->end(), id) == all->end()) return gone();
+  if (std::find(all->begin(), all->end(), id) == all->end()) return object_gone();
   auto found = object(id);
   if (!found) return found;
-  if (!*found) return gone();
+  if (!*found) return object_gone();
   if (ref.object_class == ObjectClass::public_key && (*found)->attributes.public_deleted)
-    return gone();
+    return object_gone();
   return found;
 }
 

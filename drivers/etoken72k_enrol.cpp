@@ -35,17 +35,6 @@ SecretBytes padded(ByteView number, std::size_t length) {
 
 }  // namespace
 
-Status check_names(ByteView id, std::string_view label) {
-  constexpr std::size_t longest_name = 255, longest_id = 64;
-  if (label.size() > longest_name) {
-    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
-  }
-  if (id.size() > longest_id) {
-    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
-  }
-  return {};
-}
-
 Status EtokenCard::prepare_write(const char* what) {
   begin();
   if (auto status = login_.require(Role::user, what); !status) return status;

@@ -6,16 +6,14 @@
 
 #include <algorithm>
 
+#include "drivers/refusals.hpp"
+
 namespace kilt::card::etoken {
 namespace {
 
 constexpr int key_material = 3;  ///< the ID byte: PKCS #12's for MACs [facts etoken §5.4]
 constexpr int rounds = 999;
 constexpr std::size_t des_block = 8;
-
-const char* name(Role role) {
-  return role == Role::user ? "user PIN" : "security officer's PIN";
-}
 
 Error not_text() {
   return {ErrorKind::bad_argument,
@@ -125,7 +123,7 @@ Result<Bytes> Login::challenge() {
 
 Status Login::answer_challenge(Role role, const SecretBytes& key) {
   auto challenge = this->challenge();
-  const std::string what = std::string("checking the ") + name(role);
+  const std::string what = std::string("checking the ") + pin_name(role);
   if (!challenge) return challenge.take_error().within(what);
   const auto answer = link_.send(command::login(role, respond(key, *challenge)));
   if (!answer) return answer.error().within(what);
@@ -133,14 +131,11 @@ Status Login::answer_challenge(Role role, const SecretBytes& key) {
   if (status.ok()) return {};
   if (status == apdu::sw::authentication_blocked) {
     blocked_[index(role)] = true;
-    return Error{ErrorKind::pin_blocked,
-                 std::string("the ") + name(role) + " is blocked" +
-                     (role == Role::user ? "; the security officer can unblock it" : ""),
-                 status.value, 0};
+    return pin_blocked(role, status);
   }
   // 6300 without a counter, and no known way to ask for it [facts etoken §5.4].
   if (status.sw1() == 0x63) {
-    return Error{ErrorKind::pin_incorrect, std::string("the ") + name(role) + " is wrong",
+    return Error{ErrorKind::pin_incorrect, std::string("the ") + pin_name(role) + " is wrong",
                  status.value, status.tries_left()};
   }
   return status_error(status, what);

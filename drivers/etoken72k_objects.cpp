@@ -74,14 +74,7 @@ Status EtokenCard::move_attributes(const Object& object, ByteView content) {
 }
 
 Status EtokenCard::change_attributes(const ObjectRef& object, const AttributeChange& change) {
-  if (auto status = check_names(change.id.value_or(Bytes{}), change.label.value_or("")); !status)
-    return status;
-  if (change.id && object.object_class == ObjectClass::data) {
-    return Error{ErrorKind::unsupported, "data objects have no id"};
-  }
-  if (change.subject && object.object_class != ObjectClass::private_key) {
-    return Error{ErrorKind::unsupported, "only private keys have a subject of their own"};
-  }
+  if (auto status = check_change(object, change); !status) return status;
   if (auto status = prepare_write("changing an object"); !status) return status;
   auto found = find(object);
   if (!found) return found.take_error();

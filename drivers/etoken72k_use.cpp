@@ -43,16 +43,6 @@ Status check_key(const KeyInfo& key) {
   return Error{ErrorKind::bad_argument, "this is no private key of this card"};
 }
 
-Status check_block(ByteView input, std::size_t size) {
-  if (input.size() == size) return {};
-  return Error{ErrorKind::bad_argument, "the input has " + std::to_string(input.size()) +
-                                            " bytes, the key takes " + std::to_string(size)};
-}
-
-Error no_scheme() {
-  return {ErrorKind::bad_argument, "the scheme does not fit an RSA key"};
-}
-
 }  // namespace
 
 bool EtokenCard::only_key_on_card(std::uint16_t id) {

@@ -148,6 +148,22 @@ Status check(const Result<apdu::ResponseApdu>& answer, const char* what) {
   return {};
 }
 
+Result<Bytes> gather_random(Link& link, std::size_t count, std::size_t step,
+                            Command (*ask)(std::size_t count)) {
+  Bytes bytes;
+  while (bytes.size() < count) {
+    const std::size_t wanted = std::min(step, count - bytes.size());
+    const auto answer = link.send(ask(wanted));
+    if (auto status = check(answer, "getting random bytes"); !status) return status.take_error();
+    if (answer->data.size() != wanted) {
+      return Error{ErrorKind::protocol,
+                   "the card sent another number of random bytes than asked for"};
+    }
+    append(bytes, answer->data);
+  }
+  return bytes;
+}
+
 Command IsoFiles::command(apdu::CommandApdu apdu, const char* operation) const {
   return {std::move(apdu), pedigree_.evidence, operation, pedigree_.source};
 }

@@ -35,6 +35,11 @@ Result<FileControl> parse_file_control(ByteView answer);
 [[nodiscard]] Error status_error(apdu::StatusWord status, std::string what);
 [[nodiscard]] Status check(const Result<apdu::ResponseApdu>& answer, const char* what);
 
+/// Random bytes from the card, by as many commands as it takes: `ask` makes the one for `step`
+/// bytes or fewer.
+[[nodiscard]] Result<Bytes> gather_random(Link& link, std::size_t count, std::size_t step,
+                                          Command (*ask)(std::size_t count));
+
 /// How a card knows the plain file commands: goes into each Command.
 struct Pedigree {
   Evidence evidence = Evidence::assumed;

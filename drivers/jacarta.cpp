@@ -53,15 +53,9 @@ FilePath public_key_object(std::uint16_t index) {
   return {0x3000, 0x3001, static_cast<std::uint16_t>(0x0080 | (index + 1))};
 }
 
-Status check_names(ByteView id, std::string_view label, ByteView subject) {
-  constexpr std::size_t longest_label = 255, longest_id = 64, longest_subject = 2048;
-  if (label.size() > longest_label) {
-    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
-  }
-  if (id.size() > longest_id) {
-    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
-  }
-  if (subject.size() > longest_subject) {
+Status check_subject(ByteView subject) {
+  constexpr std::size_t longest = 2048;
+  if (subject.size() > longest) {
     return Error{ErrorKind::bad_argument, "a subject may have 2048 bytes at most"};
   }
   return {};

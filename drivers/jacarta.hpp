@@ -67,8 +67,8 @@ inline constexpr std::uint32_t hidden_bit = 0x10000;
 }
 }  // namespace id
 
-/// Labels (255 bytes), ids (64), subjects (2048): bad_argument beyond.
-[[nodiscard]] Status check_names(ByteView id, std::string_view label, ByteView subject = {});
+/// bad_argument for more than 2048 bytes.
+[[nodiscard]] Status check_subject(ByteView subject);
 
 /// Key objects by their number 1..1E, which is one more than the index.
 [[nodiscard]] FilePath private_key_object(std::uint16_t index);

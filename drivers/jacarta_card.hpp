@@ -12,6 +12,7 @@
 #include "drivers/jacarta_describe.hpp"
 #include "drivers/jacarta_objects.hpp"
 #include "drivers/jacarta_pins.hpp"
+#include "drivers/refusals.hpp"
 
 namespace kilt::card::jacarta {
 

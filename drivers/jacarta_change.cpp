@@ -7,10 +7,6 @@
 namespace kilt::card::jacarta {
 namespace {
 
-Error gone() {
-  return {ErrorKind::not_found, "the object is not on the card (any more)"};
-}
-
 Area area_of(const ObjectRef& object) {
   const bool hidden =
       object.object_class == ObjectClass::private_key || (object.token & id::hidden_bit) != 0;
@@ -42,19 +38,6 @@ void set_value(std::vector<Attribute>& attributes, Type type, Bytes value) {
   attributes.push_back({type, flag::modifiable, std::move(value)});
 }
 
-Status check_change(const ObjectRef& object, const AttributeChange& change) {
-  auto names = check_names(change.id.value_or(Bytes{}), change.label.value_or(""),
-                           change.subject.value_or(Bytes{}));
-  if (!names) return names;
-  if (change.id && object.object_class == ObjectClass::data) {
-    return Error{ErrorKind::unsupported, "data objects have no id"};
-  }
-  if (change.subject && object.object_class != ObjectClass::private_key) {
-    return Error{ErrorKind::unsupported, "only private keys have a subject of their own"};
-  }
-  return {};
-}
-
 }  // namespace
 
 /// Brings the map in line with the keys there are.
@@ -71,15 +54,16 @@ void JacartaCard::complete_map(ContainerMap& map, const std::vector<ListedKey>& 
 }
 
 Result<ObjectFile*> JacartaCard::find_object(const ObjectRef& object) {
-  if (!fits_class(object)) return gone();
+  if (!fits_class(object)) return object_gone();
   auto found = objects_.find(area_of(object), static_cast<std::uint16_t>(object.token), {});
-  if (found && !*found) return gone();
+  if (found && !*found) return object_gone();
   return found;
 }
 
 Status JacartaCard::change_attributes(const ObjectRef& object, const AttributeChange& change) {
   const char* const what = "changing an object";
   if (auto status = check_change(object, change); !status) return status;
+  if (auto status = check_subject(change.subject.value_or(Bytes{})); !status) return status;
   if (auto status = prepare_write(what); !status) return status;
   auto found = find_object(object);
   if (!found) return found.take_error().within(what);

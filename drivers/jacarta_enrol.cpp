@@ -220,8 +220,9 @@ Result<KeyPair> JacartaCard::generate(const GenerateRequest& request) {
     return Error{ErrorKind::unsupported, "this card's applet makes RSA keys only"};
   }
   if (auto status = check_bits(request.bits); !status) return status.take_error();
-  if (auto status = check_names(request.id, request.public_label, request.subject); !status)
+  if (auto status = check_names(request.id, request.public_label); !status)
     return status.take_error();
+  if (auto status = check_subject(request.subject); !status) return status.take_error();
   if (auto status = prepare_write("generating a key pair"); !status) return status.take_error();
   if (auto status = check_new_key(request.id, request.private_label, request.bits); !status)
     return status.take_error();
@@ -250,8 +251,8 @@ Result<KeyInfo> JacartaCard::import_private_key(const ImportRequest& request, Rs
   while (!value.exponent.empty() && value.exponent.front() == 0)
     value.exponent.erase(value.exponent.begin());
   if (auto status = check_private_key(key); !status) return status.take_error();
-  if (auto status = check_names(request.id, request.label, request.subject); !status)
-    return status.take_error();
+  if (auto status = check_names(request.id, request.label); !status) return status.take_error();
+  if (auto status = check_subject(request.subject); !status) return status.take_error();
   if (auto status = prepare_write("importing a private key"); !status) return status.take_error();
   if (auto status = check_new_key(request.id, request.label, bits); !status)
     return status.take_error();

@@ -4,20 +4,10 @@
 #include <sys/random.h>
 
 #include "drivers/laser_sm.hpp"
+#include "drivers/refusals.hpp"
 
 namespace kilt::card::jacarta {
 namespace {
-
-const char* name(Role role) {
-  return role == Role::user ? "user PIN" : "security officer's PIN";
-}
-
-Error blocked(Role role, apdu::StatusWord status) {
-  return {ErrorKind::pin_blocked,
-          std::string("the ") + name(role) + " is blocked" +
-              (role == Role::user ? "; the security officer can unblock it" : ""),
-          status.value, 0};
-}
 
 /// The card does not know this command; it looked at no PIN.
 bool is_no_command(apdu::StatusWord status) {
@@ -74,7 +64,7 @@ Result<Pins::State> Pins::status(Role role) {
     return state;
   }
   if (!object)
-    return object.error().within(std::string("asking for the state of the ") + name(role));
+    return object.error().within(std::string("asking for the state of the ") + pin_name(role));
   state.facts = parse_pin_facts(object->properties);
   info.tries_left = state.facts.tries_left;
   info.tries_max = state.facts.tries_max;
@@ -87,7 +77,7 @@ Result<Pins::State> Pins::status(Role role) {
 
 Status Pins::check_length(Role role, std::size_t length) {
   if (length >= pin::min_length && length <= pin::max_length) return {};
-  return Error{ErrorKind::pin_length, std::string("the ") + name(role) +
+  return Error{ErrorKind::pin_length, std::string("the ") + pin_name(role) +
                                           " has 4 to 16 characters; nothing was sent to the card"};
 }
 
@@ -117,11 +107,11 @@ Status Pins::judge(Role role, apdu::StatusWord status) {
   }
   // A wrong PIN ends its own login.
   if (role_ == role) role_.reset();
-  if (status == apdu::sw::authentication_blocked) return blocked(role, status);
-  Error wrong{ErrorKind::pin_incorrect, std::string("the ") + name(role) + " is wrong",
+  if (status == apdu::sw::authentication_blocked) return pin_blocked(role, status);
+  Error wrong{ErrorKind::pin_incorrect, std::string("the ") + pin_name(role) + " is wrong",
               status.value};
   if (status.tries_left()) {
-    if (*status.tries_left() == 0) return blocked(role, status);
+    if (*status.tries_left() == 0) return pin_blocked(role, status);
     wrong.tries_left = status.tries_left();
     return wrong;
   }
@@ -130,7 +120,7 @@ Status Pins::judge(Role role, apdu::StatusWord status) {
     if (const auto now = this->status(role)) wrong.tries_left = now->info.tries_left;
     return wrong;
   }
-  return status_error(status, std::string("checking the ") + name(role));
+  return status_error(status, std::string("checking the ") + pin_name(role));
 }
 
 Status Pins::login(Role role, const SecretBytes& pin) {
@@ -141,12 +131,12 @@ Status Pins::login(Role role, const SecretBytes& pin) {
   auto state = status(role);
   if (!state) return state.take_error();
   if (!state->info.initialized) {
-    return Error{ErrorKind::pin_not_set, std::string("the card has no ") + name(role) + " yet",
+    return Error{ErrorKind::pin_not_set, std::string("the card has no ") + pin_name(role) + " yet",
                  apdu::sw::file_not_found.value};
   }
-  if (state->info.blocked) return blocked(role, apdu::sw::authentication_blocked);
+  if (state->info.blocked) return pin_blocked(role, apdu::sw::authentication_blocked);
   const auto answer = verify(pin, state->facts.allows_secure_verify);
-  if (!answer) return answer.error().within(std::string("checking the ") + name(role));
+  if (!answer) return answer.error().within(std::string("checking the ") + pin_name(role));
   return judge(role, answer->status);
 }
 
@@ -176,7 +166,7 @@ Status Pins::logout() {
 }
 
 Status Pins::store(Role role, const SecretBytes& new_pin) {
-  const std::string what = std::string("setting the ") + name(role);
+  const std::string what = std::string("setting the ") + pin_name(role);
   if (const auto selected = files_.select(pin::object(role)); !selected)
     return selected.error().within(what);
   const auto parameters = link_.send(command::dh_parameters());

@@ -23,16 +23,6 @@ Result<std::uint16_t> index_of(const KeyInfo& key) {
   return static_cast<std::uint16_t>(key.ref.token - id::private_key);
 }
 
-Status check_block(ByteView input, std::size_t size) {
-  if (input.size() == size) return {};
-  return Error{ErrorKind::bad_argument, "the input has " + std::to_string(input.size()) +
-                                            " bytes, the key takes " + std::to_string(size)};
-}
-
-Error no_scheme() {
-  return {ErrorKind::bad_argument, "the scheme does not fit an RSA key"};
-}
-
 /// The value in the answer's 80 object, or the whole answer of a signature.
 Result<Bytes> unwrapped(Bytes answer, bool in_object) {
   if (!in_object) return answer;
@@ -155,18 +145,7 @@ Result<Bytes> JacartaCard::decrypt(const KeyInfo& key, Scheme scheme, ByteView i
 
 Result<Bytes> JacartaCard::random(std::size_t count) {
   begin();
-  Bytes bytes;
-  while (bytes.size() < count) {
-    const std::size_t wanted = std::min(random_step, count - bytes.size());
-    const auto answer = link_->send(command::challenge(wanted));
-    if (auto status = check(answer, "getting random bytes"); !status) return status.take_error();
-    if (answer->data.size() != wanted) {
-      return Error{ErrorKind::protocol,
-                   "the card sent another number of random bytes than asked for"};
-    }
-    append(bytes, answer->data);
-  }
-  return bytes;
+  return gather_random(*link_, count, random_step, command::challenge);
 }
 
 }  // namespace kilt::card::jacarta

@@ -129,16 +129,6 @@ Bytes officer_pin() {
 
 }  // namespace rights
 
-Status check_names(ByteView id, std::string_view label) {
-  if (label.size() > longest_name) {
-    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
-  }
-  if (id.size() > longest_id) {
-    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
-  }
-  return {};
-}
-
 namespace {
 
 Bytes file_template(std::uint16_t id, std::size_t size, std::uint8_t descriptor,

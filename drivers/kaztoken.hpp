@@ -64,9 +64,6 @@ enum class Who : std::uint8_t {
 
 /// The token's own label: more is cut by every PKCS#11 program.
 inline constexpr std::size_t longest_label = 32;
-/// Labels (255 bytes) and ids (64) that a directory entry takes; bad_argument beyond.
-inline constexpr std::size_t longest_name = 255, longest_id = 64;
-[[nodiscard]] Status check_names(ByteView id, std::string_view label);
 
 /// Templates for CREATE FILE [facts kaztoken §3.2]: 80 size, 82 descriptor, 83 id, [85], 86.
 [[nodiscard]] Bytes transparent_file(std::uint16_t id, std::size_t size, const Bytes& security);

@@ -12,6 +12,7 @@
 #include "drivers/kaztoken_application.hpp"
 #include "drivers/kaztoken_keys.hpp"
 #include "drivers/kaztoken_pins.hpp"
+#include "drivers/refusals.hpp"
 
 namespace kilt::card::kaztoken {
 

@@ -5,29 +5,9 @@
 #include "drivers/kaztoken_card.hpp"
 
 namespace kilt::card::kaztoken {
-namespace {
 
 using pkcs15::Kind;
-
-Kind kind_of(ObjectClass object_class) {
-  switch (object_class) {
-    case ObjectClass::private_key:
-      return Kind::private_keys;
-    case ObjectClass::public_key:
-      return Kind::public_keys;
-    case ObjectClass::certificate:
-      return Kind::certificates;
-    case ObjectClass::data:
-      return Kind::data;
-  }
-  return Kind::data;
-}
-
-Error gone() {
-  return {ErrorKind::not_found, "the object is not on the card (any more)"};
-}
-
-}  // namespace
+using pkcs15::kind_of;
 
 Result<KaztokenCard::Found> KaztokenCard::find_entry(Kind kind, const ObjectRef& object) {
   const auto pick = [&](const auto& list) -> Result<Found> {
@@ -36,7 +16,7 @@ Result<KaztokenCard::Found> KaztokenCard::find_entry(Kind kind, const ObjectRef&
       if (listed.token == object.token && !listed.raw.empty())
         return Found{listed.path, listed.raw};
     }
-    return gone();
+    return object_gone();
   };
   switch (kind) {
     case Kind::private_keys:
@@ -50,14 +30,14 @@ Result<KaztokenCard::Found> KaztokenCard::find_entry(Kind kind, const ObjectRef&
     case Kind::authentication:
       break;
   }
-  return gone();
+  return object_gone();
 }
 
 Status KaztokenCard::replace_entry(Kind kind, const Bytes& old, std::optional<Bytes> changed) {
   auto entries = application_.entries(kind);
   if (!entries) return entries.take_error();
   const auto at = std::find(entries->begin(), entries->end(), old);
-  if (at == entries->end()) return gone();
+  if (at == entries->end()) return object_gone();
   if (changed) {
     *at = std::move(*changed);
   } else {
@@ -67,15 +47,7 @@ Status KaztokenCard::replace_entry(Kind kind, const Bytes& old, std::optional<By
 }
 
 Status KaztokenCard::change_attributes(const ObjectRef& object, const AttributeChange& change) {
-  if (auto status = check_names(change.id.value_or(Bytes{}), change.label.value_or("")); !status) {
-    return status;
-  }
-  if (change.id && object.object_class == ObjectClass::data) {
-    return Error{ErrorKind::unsupported, "data objects have no id"};
-  }
-  if (change.subject && object.object_class != ObjectClass::private_key) {
-    return Error{ErrorKind::unsupported, "only private keys have a subject of their own"};
-  }
+  if (auto status = check_change(object, change); !status) return status;
   if (auto status = prepare_write("changing an object"); !status) return status;
   const Kind kind = kind_of(object.object_class);
   auto entry = find_entry(kind, object);
@@ -108,7 +80,7 @@ Status KaztokenCard::delete_private_key(std::uint32_t token) {
   if (!keys) return keys.take_error();
   const auto key =
       std::find_if(keys->begin(), keys->end(), [&](const auto& k) { return k.token == token; });
-  if (key == keys->end()) return gone();
+  if (key == keys->end()) return object_gone();
   loosen_public_key(token);
   if (auto status = keys_.remove_pair(static_cast<std::uint8_t>(token)); !status) return status;
   undescribed_.reset();

@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/kaztoken_pins.hpp"
 
+#include "drivers/refusals.hpp"
+
 namespace kilt::card::kaztoken {
 namespace {
 
 /// Somebody is logged in already, in this role or the other [facts kaztoken §4.10].
 constexpr apdu::StatusWord login_active{0x6F86};
-
-const char* name(Role role) {
-  return role == Role::user ? "user PIN" : "security officer's PIN";
-}
-
-Error blocked(Role role, apdu::StatusWord status) {
-  return {ErrorKind::pin_blocked,
-          std::string("the ") + name(role) + " is blocked" +
-              (role == Role::user ? "; the security officer can unblock it" : ""),
-          status.value, 0};
-}
 
 bool is_absent(apdu::StatusWord status) {
   return status == apdu::sw::reference_not_found || status == apdu::sw::file_not_found ||
@@ -33,7 +24,7 @@ Result<PinInfo> Pins::status(Role role) {
   info.max_length = pin::max_length;
   const auto answer = link_.send(command::verify_status(pin::reference(role)));
   if (!answer)
-    return answer.error().within(std::string("asking for the state of the ") + name(role));
+    return answer.error().within(std::string("asking for the state of the ") + pin_name(role));
   const auto status = answer->status;
   if (status.ok()) {
     info.logged_in = true;
@@ -46,7 +37,7 @@ Result<PinInfo> Pins::status(Role role) {
   } else if (is_absent(status)) {
     info.initialized = false;
   } else {
-    return status_error(status, std::string("asking for the state of the ") + name(role));
+    return status_error(status, std::string("asking for the state of the ") + pin_name(role));
   }
   if (role_ == role && !info.logged_in) role_.reset();
   return info;
@@ -57,17 +48,17 @@ Status Pins::check_length(Role role, std::size_t length, bool is_new) {
   const std::size_t least = role == Role::user ? user_least : pin::officer_min;
   if (length >= least && length <= pin::max_length) return {};
   return Error{ErrorKind::pin_length,
-               std::string("the ") + name(role) + " has " + std::to_string(least) + " to " +
+               std::string("the ") + pin_name(role) + " has " + std::to_string(least) + " to " +
                    std::to_string(pin::max_length) + " characters; nothing was sent to the card"};
 }
 
 Error Pins::wrong_pin(Role role) {
-  Error error{ErrorKind::pin_incorrect, std::string("the ") + name(role) + " is wrong",
+  Error error{ErrorKind::pin_incorrect, std::string("the ") + pin_name(role) + " is wrong",
               apdu::sw::verification_failed.value};
   // 6300 carries no counter; asking for it costs no try [facts kaztoken §4.2].
   const auto state = status(role);
   if (!state) return error;
-  if (state->blocked) return blocked(role, apdu::sw::authentication_blocked);
+  if (state->blocked) return pin_blocked(role, apdu::sw::authentication_blocked);
   error.tries_left = state->tries_left;
   return error;
 }
@@ -82,22 +73,22 @@ Status Pins::login(Role role, const SecretBytes& pin) {
     if (auto left = logout(); !left) return left;
     answer = link_.send(command::verify(pin::reference(role), pin));
   }
-  const std::string what = std::string("checking the ") + name(role);
+  const std::string what = std::string("checking the ") + pin_name(role);
   if (!answer) return answer.take_error().within(what);
   const auto status = answer->status;
   if (status.ok()) {
     role_ = role;
     return {};
   }
-  if (status == apdu::sw::authentication_blocked) return blocked(role, status);
+  if (status == apdu::sw::authentication_blocked) return pin_blocked(role, status);
   if (const auto tries = status.tries_left()) {
-    if (*tries == 0) return blocked(role, status);
-    return Error{ErrorKind::pin_incorrect, std::string("the ") + name(role) + " is wrong",
+    if (*tries == 0) return pin_blocked(role, status);
+    return Error{ErrorKind::pin_incorrect, std::string("the ") + pin_name(role) + " is wrong",
                  status.value, tries};
   }
   if (status == apdu::sw::verification_failed) return wrong_pin(role);
   if (is_absent(status)) {
-    return Error{ErrorKind::pin_not_set, std::string("the card has no ") + name(role) + " yet",
+    return Error{ErrorKind::pin_not_set, std::string("the card has no ") + pin_name(role) + " yet",
                  status.value};
   }
   return status_error(status, what);

@@ -75,16 +75,6 @@ Status check_key(const KeyInfo& key) {
   return {};
 }
 
-Error no_scheme() {
-  return {ErrorKind::bad_argument, "the scheme does not fit an RSA key"};
-}
-
-Status check_block(ByteView input, std::size_t size) {
-  if (input.size() == size) return {};
-  return Error{ErrorKind::bad_argument, "the input has " + std::to_string(input.size()) +
-                                            " bytes, the key takes " + std::to_string(size)};
-}
-
 }  // namespace
 
 Result<Bytes> KaztokenCard::sign(const KeyInfo& key, Scheme scheme, ByteView input) {
@@ -114,18 +104,7 @@ Result<Bytes> KaztokenCard::decrypt(const KeyInfo& key, Scheme scheme, ByteView 
 }
 
 Result<Bytes> KaztokenCard::random(std::size_t count) {
-  Bytes bytes;
-  while (bytes.size() < count) {
-    const std::size_t wanted = std::min(random_step, count - bytes.size());
-    const auto answer = link_->send(command::random(wanted));
-    if (auto status = check(answer, "getting random bytes"); !status) return status.take_error();
-    if (answer->data.size() != wanted) {
-      return Error{ErrorKind::protocol,
-                   "the card sent another number of random bytes than asked for"};
-    }
-    append(bytes, answer->data);
-  }
-  return bytes;
+  return gather_random(*link_, count, random_step, command::random);
 }
 
 }  // namespace kilt::card::kaztoken

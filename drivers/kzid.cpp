@@ -112,16 +112,6 @@ std::optional<std::uint16_t> parse_path(ByteView bytes) {
   return id;
 }
 
-Status check_names(ByteView id, std::string_view label) {
-  if (label.size() > longest_label) {
-    return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
-  }
-  if (id.size() > longest_id) {
-    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
-  }
-  return {};
-}
-
 // ---- PINs ------------------------------------------------------------------------------------
 
 SecretBytes pin::padded(const SecretBytes& pin) {

@@ -57,10 +57,6 @@ inline constexpr std::size_t bits = 2048;
 }
 }  // namespace key
 
-/// Labels (255 bytes) and ids (64) that a directory entry takes; bad_argument beyond.
-inline constexpr std::size_t longest_label = 255, longest_id = 64;
-[[nodiscard]] Status check_names(ByteView id, std::string_view label);
-
 // ---- PINs ------------------------------------------------------------------------------------
 namespace pin {
 inline constexpr std::uint8_t user = 0x02;  ///< [facts kzid B2]

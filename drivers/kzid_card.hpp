@@ -12,6 +12,7 @@
 #include "drivers/kzid_directory.hpp"
 #include "drivers/kzid_keys.hpp"
 #include "drivers/kzid_pins.hpp"
+#include "drivers/refusals.hpp"
 #include "drivers/side_files.hpp"
 
 namespace kilt::card::kzid {

@@ -115,7 +115,7 @@ Result<pkcs15::CertificateEntry> KzidCard::certificate_entry(const CertificateRe
     if (request.label.empty()) entry.common.label = key.common.label;
     entry.id = key.id;
   }
-  if (entry.common.label.size() > longest_label) entry.common.label = "certificate";
+  if (entry.common.label.size() > longest_name) entry.common.label = "certificate";
   if (!request.id.empty()) entry.id = request.id;
   if (entry.id.empty()) entry.id = {0x00};
   entry.authority = request.authority;

@@ -5,29 +5,9 @@
 #include "drivers/kzid_card.hpp"
 
 namespace kilt::card::kzid {
-namespace {
 
 using pkcs15::Kind;
-
-Error gone() {
-  return {ErrorKind::not_found, "the object is not on the card (any more)"};
-}
-
-Kind kind_of(ObjectClass object_class) {
-  switch (object_class) {
-    case ObjectClass::private_key:
-      return Kind::private_keys;
-    case ObjectClass::public_key:
-      return Kind::public_keys;
-    case ObjectClass::certificate:
-      return Kind::certificates;
-    case ObjectClass::data:
-      return Kind::data;
-  }
-  return Kind::data;
-}
-
-}  // namespace
+using pkcs15::kind_of;
 
 /// The entry of an object, as it stands on the card.
 Result<Bytes> KzidCard::find_entry(Kind kind, std::uint32_t token) {
@@ -37,29 +17,30 @@ Result<Bytes> KzidCard::find_entry(Kind kind, std::uint32_t token) {
     for (const auto& listed : *all) {
       if (listed.file == token) return listed.raw;
     }
-    return gone();
+    return object_gone();
   }
   auto entries = directories_.entries(kind);
   if (!entries) return entries.take_error();
   for (const auto& raw : *entries) {
     const auto private_key = kind == Kind::private_keys ? pkcs15::parse_private_key(raw)
-                                                        : Result<pkcs15::PrivateKey>(gone());
-    const auto public_key = kind == Kind::public_keys ? pkcs15::parse_public_key(raw)
-                                                      : Result<pkcs15::PublicKeyEntry>(gone());
+                                                        : Result<pkcs15::PrivateKey>(object_gone());
+    const auto public_key = kind == Kind::public_keys
+                                ? pkcs15::parse_public_key(raw)
+                                : Result<pkcs15::PublicKeyEntry>(object_gone());
     const auto reference = private_key  ? private_key->reference
                            : public_key ? public_key->reference
                                         : 0;
     const auto number = number_of(reference);
     if (number && *number == token) return raw;
   }
-  return gone();
+  return object_gone();
 }
 
 Status KzidCard::replace_entry(Kind kind, const Bytes& old, std::optional<Bytes> changed) {
   auto entries = directories_.entries(kind);
   if (!entries) return entries.take_error();
   const auto at = std::find(entries->begin(), entries->end(), old);
-  if (at == entries->end()) return gone();
+  if (at == entries->end()) return object_gone();
   if (changed) {
     *at = std::move(*changed);
   } else {
@@ -72,12 +53,8 @@ Status KzidCard::replace_entry(Kind kind, const Bytes& old, std::optional<Bytes>
 
 Status KzidCard::change_attributes(const ObjectRef& object, const AttributeChange& change) {
   constexpr const char* what = "changing an object";
-  const auto fits = check_names(change.id.value_or(Bytes{}), change.label.value_or(""));
-  if (!fits) return fits;
-  if (object.object_class == ObjectClass::data) return gone();
-  if (change.subject && object.object_class != ObjectClass::private_key) {
-    return Error{ErrorKind::unsupported, "only private keys have a subject of their own"};
-  }
+  if (object.object_class == ObjectClass::data) return object_gone();
+  if (auto status = check_change(object, change); !status) return status;
   if (auto status = prepare_write(what); !status) return status;
   auto has_directories = directories_.exist();
   if (!has_directories) return has_directories.take_error();
@@ -109,7 +86,7 @@ Status KzidCard::delete_key(std::uint8_t number) {
   if (object->state == KeyObject::State::full) {
     if (auto status = keys_.free(number); !status) return status;
   } else if (!*has_directories || !find_entry(Kind::private_keys, number)) {
-    return gone();
+    return object_gone();
   }
   if (!*has_directories) return {};
   if (auto status = set_entry(Kind::private_keys, number, std::nullopt); !status) return status;
@@ -133,7 +110,7 @@ Status KzidCard::delete_certificate(std::uint32_t token) {
 
 Status KzidCard::delete_object(const ObjectRef& object) {
   constexpr const char* what = "deleting an object";
-  if (object.object_class == ObjectClass::data) return gone();
+  if (object.object_class == ObjectClass::data) return object_gone();
   const bool beside =
       object.object_class == ObjectClass::certificate && (object.token & side_token) != 0;
   if (beside) {
@@ -145,7 +122,7 @@ Status KzidCard::delete_object(const ObjectRef& object) {
   if (object.object_class == ObjectClass::certificate) {
     done = delete_certificate(object.token);
   } else if (object.token < key::first || object.token > key::last) {
-    return gone();
+    return object_gone();
   } else if (object.object_class == ObjectClass::private_key) {
     done = delete_key(static_cast<std::uint8_t>(object.token));
   } else {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/laser_sm.hpp"
 
-#include <mbedtls/bignum.h>
 #include <mbedtls/des.h>
 #include <mbedtls/md.h>
 
 #include <algorithm>
 
 #include "apdu/tlv.hpp"
+#include "drivers/bignum.hpp"
 
 namespace kilt::card::laser {
 namespace {
@@ -21,27 +21,6 @@ constexpr std::size_t short_body_max = 255;
 Error cipher_failed() {
   return {ErrorKind::internal, "mbedTLS refused a number or a key of secure messaging"};
 }
-
-/// An mbedTLS number; wiped when it goes.
-class Number {
- public:
-  Number() { mbedtls_mpi_init(&value_); }
-  explicit Number(ByteView big_endian) : Number() {
-    ok_ = mbedtls_mpi_read_binary(&value_, big_endian.data(), big_endian.size()) == 0;
-  }
-  Number(const Number&) = delete;
-  Number& operator=(const Number&) = delete;
-  ~Number() { mbedtls_mpi_free(&value_); }
-  [[nodiscard]] bool ok() const { return ok_; }
-  [[nodiscard]] std::size_t size() const { return mbedtls_mpi_size(&value_); }
-  [[nodiscard]] std::size_t bits() const { return mbedtls_mpi_bitlen(&value_); }
-  [[nodiscard]] bool odd() const { return mbedtls_mpi_get_bit(&value_, 0) == 1; }
-  mbedtls_mpi* operator*() { return &value_; }
-
- private:
-  mbedtls_mpi value_;
-  bool ok_ = true;
-};
 
 /// 2 <= value <= N-2: values outside give the shared secret away.
 bool is_safe(Number& value, Number& modulus) {

@@ -22,6 +22,8 @@ enum class Kind : std::uint8_t {
   data = 0xA7,
   authentication = 0xA8,
 };
+/// The directory that lists the objects of a class.
+[[nodiscard]] Kind kind_of(ObjectClass object_class);
 
 /// One line of ODF: where the directory of one kind is. `path` as written, 3F00 first.
 struct DirectoryPointer {

@@ -203,6 +203,20 @@ Result<Bytes> read_file_object(Frame& frame, bool nested, Take take) {
 
 }  // namespace
 
+Kind kind_of(ObjectClass object_class) {
+  switch (object_class) {
+    case ObjectClass::private_key:
+      return Kind::private_keys;
+    case ObjectClass::public_key:
+      return Kind::public_keys;
+    case ObjectClass::certificate:
+      return Kind::certificates;
+    case ObjectClass::data:
+      return Kind::data;
+  }
+  return Kind::data;
+}
+
 KeyUsage usage_of_private(ByteView bits) {
   return usage_from(bits, flags::usage_sign, flags::usage_sign_recover, flags::usage_decrypt,
                     flags::usage_unwrap);

@@ -1,28 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/rsa_check.hpp"
 
-#include <mbedtls/bignum.h>
+#include "drivers/bignum.hpp"
 
 namespace kilt::card {
 namespace {
-
-/// An mbedTLS number; wiped when it goes.
-class Number {
- public:
-  Number() { mbedtls_mpi_init(&value_); }
-  explicit Number(ByteView big_endian) : Number() {
-    ok_ = mbedtls_mpi_read_binary(&value_, big_endian.data(), big_endian.size()) == 0;
-  }
-  Number(const Number&) = delete;
-  Number& operator=(const Number&) = delete;
-  ~Number() { mbedtls_mpi_free(&value_); }
-  [[nodiscard]] bool ok() const { return ok_; }
-  mbedtls_mpi* operator*() { return &value_; }
-
- private:
-  mbedtls_mpi value_;
-  bool ok_ = true;
-};
 
 /// a * b mod m = 1
 bool is_inverse(Number& a, Number& b, Number& m) {

@@ -3,6 +3,28 @@
 
 namespace kilt::sim {
 
+namespace sw = apdu::sw;
+
+std::optional<apdu::StatusWord> CommandChain::admit(const Command& command, bool may_be_chained) {
+  if (!may_be_chained) {
+    if (command.chained()) return sw::chaining_not_supported;
+    if (!open_) return std::nullopt;
+    drop();
+    return sw::last_of_chain_expected;
+  }
+  switch (take(command)) {
+    case Step::more:
+      return sw::ok;
+    case Step::broken:
+      return sw::last_of_chain_expected;
+    case Step::too_long:
+      return sw::wrong_length;
+    case Step::complete:
+      break;
+  }
+  return std::nullopt;
+}
+
 CommandChain::Step CommandChain::take(const Command& command) {
   if (open_ && (command.ins != ins_ || command.p1 != p1_ || command.p2 != p2_)) {
     drop();

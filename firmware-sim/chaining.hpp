@@ -3,6 +3,7 @@
 // cards that give each block a structure of its own.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "firmware-sim/runtime.hpp"
@@ -21,6 +22,10 @@ class CommandChain {
   static constexpr std::size_t max_total = 2048;
   explicit CommandChain(std::size_t limit = max_total) : limit_(limit) {}
 
+  /// Any command on its way in: nothing when it may be run now (blocks() is everything then), else
+  /// the answer to it. assumed: a command that may not be chained is refused once in the middle of
+  /// a chain, and ends it.
+  std::optional<apdu::StatusWord> admit(const Command& command, bool may_be_chained);
   /// Takes a command of a kind that may be chained.
   Step take(const Command& command);
   [[nodiscard]] bool open() const { return open_; }

@@ -6,10 +6,6 @@
 namespace kilt::p11 {
 namespace {
 
-// [P11 3.1 §4.6.2] CK_CERTIFICATE_CATEGORY_AUTHORITY.
-constexpr CK_ULONG category_authority = 2;
-constexpr CK_ULONG category_other_entity = 3;
-
 /// A big integer as attributes hold it may have leading zeros; ours do not.
 Bytes integer(ByteView value) {
   while (!value.empty() && value.front() == 0)
@@ -163,8 +159,9 @@ CK_RV read_certificate(const Template& from, Draft& out) {
     auto certificate = card::Certificate::parse(der);
     if (!certificate) return CKR_ATTRIBUTE_VALUE_INVALID;
     compare(reader, *certificate);
-    info.authority = category ? *category == category_authority : certificate->authority;
-    out.without_key = info.authority || category == category_other_entity;
+    info.authority =
+        category ? *category == CK_CERTIFICATE_CATEGORY_AUTHORITY : certificate->authority;
+    out.without_key = info.authority || category == CK_CERTIFICATE_CATEGORY_OTHER_ENTITY;
     out.object.value = copy_of(der);
     out.object.certificate = *std::move(certificate);
   }

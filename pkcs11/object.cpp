@@ -10,11 +10,6 @@ namespace {
 
 using card::CardModel;
 
-// [P11 3.1 §4.6.2] CK_CERTIFICATE_CATEGORY; the header has them not.
-constexpr CK_ULONG category_unspecified = 0;
-constexpr CK_ULONG category_token_user = 1;
-constexpr CK_ULONG category_authority = 2;
-
 struct Row {
   CK_ATTRIBUTE_TYPE type;
   Need need;
@@ -247,8 +242,9 @@ constexpr Row certificate_rows[] = {
      }},
     {CKA_CERTIFICATE_CATEGORY, Need::keys,
      [](const Object& object, const CardModel&) {
-       if (certificate_of(object).authority) return number_value(category_authority);
-       return number_value(object.has_key ? category_token_user : category_unspecified);
+       if (certificate_of(object).authority) return number_value(CK_CERTIFICATE_CATEGORY_AUTHORITY);
+       return number_value(object.has_key ? CK_CERTIFICATE_CATEGORY_TOKEN_USER
+                                          : CK_CERTIFICATE_CATEGORY_UNSPECIFIED);
      }},
     {CKA_CHECK_VALUE, Need::body,
      [](const Object& object, const CardModel&) {

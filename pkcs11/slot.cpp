@@ -84,11 +84,12 @@ CK_RV Slot::identify(const apdu::ReaderState& state, std::shared_ptr<Token>& out
 
 std::vector<Seat> Slot::further_seats() {
   const auto now = state();
+  if (!now.present) return {};
   const auto drivers = card::candidates(now.atr);
   const bool may_be_several = std::any_of(
       drivers.begin(), drivers.end(), [](auto* driver) { return driver->applications != nullptr; });
   std::shared_ptr<Token> token;
-  if (!now.present || !may_be_several || this->token(token) != CKR_OK) return {};
+  if (!may_be_several || this->token(token) != CKR_OK) return {};
   std::vector<Seat> seats;
   std::size_t index = 0;
   for (const auto& application : token->applications()) {

@@ -41,10 +41,10 @@ apdu::ReaderState Slots::as_seen_by(const Slot& slot, apdu::ReaderState reader) 
 /// Under the table's lock. `is_news`: its token is an event that the application has to learn of.
 void Slots::add(Seat seat, const apdu::ReaderState& state, bool is_news) {
   const CK_SLOT_ID id = numbers_.number(Slot::describe(state.name, seat));
-  if (std::any_of(slots_.begin(), slots_.end(), [&](auto& slot) { return slot->id() == id; })) {
-    return;
-  }
-  slots_.push_back(std::make_shared<Slot>(id, around_, state, std::move(seat)));
+  const auto place =
+      std::find_if(slots_.begin(), slots_.end(), [&](auto& slot) { return slot->id() >= id; });
+  if (place != slots_.end() && (*place)->id() == id) return;
+  slots_.insert(place, std::make_shared<Slot>(id, around_, state, std::move(seat)));
   if (!is_news) reported_[id] = mark(state);
 }
 
@@ -62,7 +62,6 @@ void Slots::apply(const std::vector<apdu::ReaderState>& states, bool add) {
   // What is there at the first look is no event; what comes later is.
   for (const auto& state : states)
     this->add({}, state, !first);
-  std::sort(slots_.begin(), slots_.end(), [](auto& a, auto& b) { return a->id() < b->id(); });
 }
 
 void Slots::refresh(bool add) {
@@ -85,7 +84,6 @@ void Slots::add_further_seats() {
       devices_[slot->reader()] = {state.insertions, seats.size() + 1};
       for (const auto& seat : seats)
         add(seat, state, false);
-      std::sort(slots_.begin(), slots_.end(), [](auto& a, auto& b) { return a->id() < b->id(); });
     }
     const Guard asking(asking_);
     for (const auto& other : all()) {

@@ -172,23 +172,7 @@ Reply Laser::run(const Command& command) {
     const bool other_class = find_command(base_class ^ proprietary, command.ins) != nullptr;
     return other_class ? sw::cla_not_supported : sw::ins_not_supported;
   }
-  if (command.chained() && !entry->chains) return sw::chaining_not_supported;
-  if (chain.open() && !entry->chains) {  // assumed: refused once, and the chain is over
-    chain.drop();
-    return sw::last_of_chain_expected;
-  }
-  if (entry->chains) {
-    switch (chain.take(command)) {
-      case CommandChain::Step::more:
-        return sw::ok;
-      case CommandChain::Step::broken:
-        return sw::last_of_chain_expected;
-      case CommandChain::Step::too_long:
-        return sw::wrong_length;
-      case CommandChain::Step::complete:
-        break;
-    }
-  }
+  if (const auto answer = chain.admit(command, entry->chains)) return *answer;
   Bytes fresh_challenge = std::exchange(challenge, {});
   if (entry->run == verify_secure) challenge = std::move(fresh_challenge);
   Reply reply = entry->run(*this, command);

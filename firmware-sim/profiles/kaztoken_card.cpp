@@ -71,25 +71,7 @@ Reply Card::execute(const Command& command) {
   if (base_class != interindustry && base_class != proprietary) return sw::cla_not_supported;
   const Entry* entry = find_command(base_class, command.ins);
   if (entry == nullptr) return sw::ins_not_supported;
-  if (command.chained() && !entry->chains) return sw::chaining_not_supported;
-
-  // assumed: any other command in the middle of a chain is refused once and ends it.
-  if (chain.open() && !entry->chains) {
-    chain.drop();
-    return sw::last_of_chain_expected;
-  }
-  if (entry->chains) {
-    switch (chain.take(command)) {
-      case CommandChain::Step::more:
-        return sw::ok;
-      case CommandChain::Step::broken:
-        return sw::last_of_chain_expected;
-      case CommandChain::Step::too_long:
-        return sw::wrong_length;
-      case CommandChain::Step::complete:
-        break;
-    }
-  }
+  if (const auto answer = chain.admit(command, entry->chains)) return *answer;
   const auto writes = nvram_.writes();
   Reply reply = entry->run(*this, command);
   if (entry->chains) chain.drop();
