@@ -91,6 +91,13 @@ class Card {
   /// try: its callers do, with pin_status(). A role already logged in is checked again with this
   /// PIN (a right PIN is a success, a wrong one costs a try).
   virtual Status login(Role role, const SecretBytes& pin) = 0;
+  /// Whether this PIN can be typed on the reader's keys: there are some, and the card takes the PIN
+  /// as it is typed.
+  [[nodiscard]] virtual bool takes_pin_from_pad(Role) { return false; }
+  /// As login(), with a PIN that no program sees. Also cancelled, timeout.
+  virtual Status login_from_pad(Role) {
+    return Error{ErrorKind::unsupported, "this card's PIN cannot be typed on a reader's keys"};
+  }
   /// Success also when nobody is logged in.
   virtual Status logout() = 0;
   /// Verifies `old_pin` itself; ends logged out or in the role that was changed.

@@ -15,13 +15,13 @@ namespace kilt::card::etoken {
 // ---- files [facts etoken §5.6] ---------------------------------------------------------------
 namespace file {
 /// Paths count from the applet's root, which has no identifier of its own [facts etoken §5.2].
-inline const FilePath root{0x6666, 0x5000};
-inline const FilePath objects{0x6666, 0x5000, 0x0220};
+inline constexpr FilePath root{0x6666, 0x5000};
+inline constexpr FilePath objects{0x6666, 0x5000, 0x0220};
 /// Salt of the user's key. Absent or empty: the user's PIN was never set (assumed).
-inline const FilePath user_salt{0x6666, 0x5000, 0x000F};
+inline constexpr FilePath user_salt{0x6666, 0x5000, 0x000F};
 /// assumed: nobody public says where the officer's salt is, nor the token's label.
-inline const FilePath officer_salt{0x6666, 0x5000, 0x000E};
-inline const FilePath label{0x6666, 0x5000, 0x0001};
+inline constexpr FilePath officer_salt{0x6666, 0x5000, 0x000E};
+inline constexpr FilePath label{0x6666, 0x5000, 0x0001};
 
 /// What an object's identifier begins with; the low byte counts. Keys made by others begin with 50
 /// and 60 and are left alone.

@@ -210,8 +210,7 @@ Status Files::write(ByteView content) {
 
 Status Files::create(bool is_directory, const FilePath& path, std::size_t size,
                      const Rights& rights) {
-  const FilePath parent(path.begin(), path.end() - 1);
-  if (auto status = enter(parent); !status) return status;
+  if (auto status = enter(path.parent()); !status) return status;
   forget();
   auto status =
       check(send(command::create(is_directory, path.back(), size, rights)), "creating a file");

@@ -199,9 +199,7 @@ void IsoFiles::forget() {
 
 Status IsoFiles::enter(const FilePath& df) {
   if (current_ && !stale_) {
-    FilePath here = *current_;
-    if (current_is_ef_) here.pop_back();
-    if (here == df) return {};
+    if ((current_is_ef_ ? current_->parent() : *current_) == df) return {};
   }
   auto selected = select(df);
   if (!selected) return selected.take_error();
@@ -209,8 +207,8 @@ Status IsoFiles::enter(const FilePath& df) {
   return {};
 }
 
-void IsoFiles::moved_to_df(FilePath df) {
-  current_ = std::move(df);
+void IsoFiles::moved_to_df(const FilePath& df) {
+  current_ = df;
   current_is_ef_ = false;
   is_known_ = false;
   stale_ = false;
@@ -309,7 +307,7 @@ Status IsoFiles::update(std::size_t offset, ByteView data) {
 Status IsoFiles::create(ByteView fci, const char* operation) {
   // Whether a new EF becomes current is not known; the DF that holds it stays the current one.
   if (current_ && current_is_ef_) {
-    current_->pop_back();
+    current_ = current_->parent();
     current_is_ef_ = false;
   }
   is_known_ = false;

@@ -8,14 +8,10 @@
 #include <vector>
 
 #include "apdu/iso7816.hpp"
+#include "drivers/file_path.hpp"
 #include "drivers/link.hpp"
 
 namespace kilt::card {
-
-/// File identifiers below the MF, which is left out: {0x5000, 0x5031}. Empty: the MF itself.
-using FilePath = std::vector<std::uint16_t>;
-/// "3F00/5000/5031", for errors.
-[[nodiscard]] std::string to_string(const FilePath& path);
 
 /// File control information [7816-4 §7.4.3], as far as drivers need it.
 struct FileControl {
@@ -89,7 +85,7 @@ class IsoFiles {
   /// The card's selection is unknown from now on.
   void forget();
   /// The card moved to this file by itself (after CREATE, or while listing).
-  void moved_to_df(FilePath df);
+  void moved_to_df(const FilePath& df);
   /// Whether this file was the last one we selected, now or in an earlier operation.
   [[nodiscard]] bool was_selected(const FilePath& path) const {
     return is_known_ && current_ == path;

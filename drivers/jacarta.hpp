@@ -20,12 +20,12 @@ enum class Applet { laser, pro, gost, data_store };
 
 // ---- files [facts jacarta A9] ----------------------------------------------------------------
 namespace file {
-inline const FilePath application{0x3000};
-inline const FilePath open_objects{0x3000, 0x3001};    ///< "PUBLIC"
-inline const FilePath hidden_objects{0x3000, 0x3002};  ///< "PRIVATE"
-inline const FilePath minidriver{0x3000, 0x3003};      ///< "MD"
-inline const FilePath freshness{0x3000, 0x3003, 0x4001};
-inline const FilePath token_info{0x3000, 0xC000};
+inline constexpr FilePath application{0x3000};
+inline constexpr FilePath open_objects{0x3000, 0x3001};    ///< "PUBLIC"
+inline constexpr FilePath hidden_objects{0x3000, 0x3002};  ///< "PRIVATE"
+inline constexpr FilePath minidriver{0x3000, 0x3003};      ///< "MD"
+inline constexpr FilePath freshness{0x3000, 0x3003, 0x4001};
+inline constexpr FilePath token_info{0x3000, 0xC000};
 inline constexpr std::uint16_t container_map = 0x867F;
 }  // namespace file
 
@@ -76,9 +76,9 @@ inline constexpr std::uint32_t hidden_bit = 0x10000;
 
 // ---- PINs [facts jacarta A8] -----------------------------------------------------------------
 namespace pin {
-inline const FilePath transport{0x0001};
-inline const FilePath officer{0x0010};
-inline const FilePath user{0x0020};
+inline constexpr FilePath transport{0x0001};
+inline constexpr FilePath officer{0x0010};
+inline constexpr FilePath user{0x0020};
 inline constexpr std::size_t min_length = 4, max_length = 16;
 /// Transport PIN 1 as every card is shipped: allows initialisation.
 inline constexpr const char* transport_default = "1234";

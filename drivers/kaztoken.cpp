@@ -11,7 +11,7 @@ namespace kilt::card {
 namespace kaztoken {
 
 const CardModel& model() {
-  static const CardModel sheet = [] {
+  static const CardModel& sheet = *new CardModel([] {
     CardModel made;
     made.name = "KAZTOKEN";
     made.store_name = "AKKaztokenStore";
@@ -25,7 +25,7 @@ const CardModel& model() {
     rsa.sign = rsa.decrypt = {Scheme::rsa_raw, Scheme::rsa_pkcs1};
     made.capabilities = {rsa};
     return made;
-  }();
+  }());
   return sheet;
 }
 
@@ -59,14 +59,10 @@ Result<FilePath> parse_path(ByteView bytes) {
   if (bytes.empty() || bytes.size() % 2 != 0 || bytes.size() > longest) {
     return Error{ErrorKind::protocol, "a path in a directory that no file can have"};
   }
-  FilePath path;
-  for (std::size_t i = 0; i < bytes.size(); i += 2)
+  const bool is_absolute = be16(bytes[0], bytes[1]) == 0x3F00;
+  FilePath path = is_absolute ? FilePath{} : file::application;
+  for (std::size_t i = is_absolute ? 2 : 0; i < bytes.size(); i += 2)
     path.push_back(be16(bytes[i], bytes[i + 1]));
-  if (path[0] == 0x3F00) {
-    path.erase(path.begin());
-  } else {
-    path.insert(path.begin(), file::application.begin(), file::application.end());
-  }
   if (path.empty()) return Error{ErrorKind::protocol, "a path in a directory that names the MF"};
   return path;
 }
@@ -132,7 +128,7 @@ Bytes officer_pin() {
 namespace {
 
 Bytes file_template(std::uint16_t id, std::size_t size, std::uint8_t descriptor,
-                    const Bytes& properties, const Bytes& security) {
+                    ByteView properties, const Bytes& security) {
   const auto two = [](std::size_t value) {
     Bytes bytes;
     append_be16(bytes, value);
@@ -157,7 +153,7 @@ Bytes transparent_file(std::uint16_t id, std::size_t size, const Bytes& security
 Bytes directory_file(std::uint16_t id, std::size_t size, const Bytes& security) {
   return file_template(id, size, 0x38, {}, security);
 }
-Bytes internal_file(std::uint16_t id, std::size_t size, const Bytes& properties,
+Bytes internal_file(std::uint16_t id, std::size_t size, ByteView properties,
                     const Bytes& security) {
   return file_template(id, size, 0x10, properties, security);
 }
@@ -199,6 +195,13 @@ Command next_sibling(std::uint16_t previous) {
 
 Command verify(std::uint8_t reference, const SecretBytes& pin) {
   return related(apdu::verify(reference, pin.clone()), "log in", "[facts kaztoken §4.2]");
+}
+
+Command verify_from_pad(Role role) {
+  auto command = verify(pin::reference(role), SecretBytes());
+  command.from_pad = apdu::PinEntry{pin::officer_min, pin::max_length, true};
+  if (role == Role::user) command.from_pad->min_length = pin::user_min;
+  return command;
 }
 
 Command verify_status(std::uint8_t reference) {

@@ -16,13 +16,13 @@ namespace kilt::card::kaztoken {
 
 // ---- files [facts kaztoken §3.1, §10.1 #9-#11] -----------------------------------------------
 namespace file {
-inline const FilePath application{0x5000};
-inline const FilePath odf{0x5000, 0x5031};
-inline const FilePath token_info{0x5000, 0x5032};
-inline const FilePath profile{0x5000, 0x4946};
-inline const FilePath application_list{0x2F00};
-inline const FilePath private_keys{0x1000, 0x1000, 0x6002};
-inline const FilePath public_keys{0x1000, 0x1000, 0x6001};
+inline constexpr FilePath application{0x5000};
+inline constexpr FilePath odf{0x5000, 0x5031};
+inline constexpr FilePath token_info{0x5000, 0x5032};
+inline constexpr FilePath profile{0x5000, 0x4946};
+inline constexpr FilePath application_list{0x2F00};
+inline constexpr FilePath private_keys{0x1000, 0x1000, 0x6002};
+inline constexpr FilePath public_keys{0x1000, 0x1000, 0x6001};
 /// First identifiers of values inside the application; the low byte counts.
 inline constexpr std::uint16_t public_key = 0x0200;
 inline constexpr std::uint16_t certificate = 0x0300;
@@ -69,13 +69,13 @@ inline constexpr std::size_t longest_label = 32;
 [[nodiscard]] Bytes transparent_file(std::uint16_t id, std::size_t size, const Bytes& security);
 [[nodiscard]] Bytes directory_file(std::uint16_t id, std::size_t size, const Bytes& security);
 /// An internal file ("RSF"): a PIN or half a key, whose kind is in `properties` (tag 85).
-[[nodiscard]] Bytes internal_file(std::uint16_t id, std::size_t size, const Bytes& properties,
+[[nodiscard]] Bytes internal_file(std::uint16_t id, std::size_t size, ByteView properties,
                                   const Bytes& security);
 
 /// Kinds of internal files, tag 85 [facts kaztoken §3.4].
 namespace properties {
-inline const Bytes rsa_private{0x23, 0x00, 0x00, 0xAA, 0x00, 0x00};
-inline const Bytes rsa_public{0x33, 0x00, 0x00, 0xAA, 0x00, 0x00};
+inline constexpr std::array<std::uint8_t, 6> rsa_private{0x23, 0x00, 0x00, 0xAA, 0x00, 0x00};
+inline constexpr std::array<std::uint8_t, 6> rsa_public{0x33, 0x00, 0x00, 0xAA, 0x00, 0x00};
 /// `tries` 1..15 stands in both halves of its byte: allowed and left.
 [[nodiscard]] Bytes pin(std::size_t min_length, unsigned tries);
 }  // namespace properties
@@ -115,6 +115,8 @@ namespace command {
 Command first_child();
 Command next_sibling(std::uint16_t previous);
 Command verify(std::uint8_t reference, const SecretBytes& pin);
+/// The same with the PIN from the reader's keys.
+Command verify_from_pad(Role role);
 Command verify_status(std::uint8_t reference);
 Command logout();
 /// Loads a whole value of up to 249 bytes into a PIN (reference) or the selected key file (0).

@@ -147,6 +147,11 @@ Result<TokenInfo> KaztokenCard::token_info() {
   return info;
 }
 
+Status KaztokenCard::login_from_pad(Role role) {
+  bodies_.clear();
+  return pins_.login_from_pad(role);
+}
+
 Status KaztokenCard::login(Role role, const SecretBytes& pin) {
   bodies_.clear();
   return pins_.login(role, pin);
@@ -311,6 +316,14 @@ const KaztokenCard::ListedPublicKey* KaztokenCard::public_half(
   return found;
 }
 
+const KaztokenCard::ListedPublicKey* KaztokenCard::same_number(
+    const std::vector<ListedPublicKey>& all, std::uint32_t token, std::size_t bits) {
+  for (const auto& candidate : all) {
+    if (candidate.entry.reference == token && candidate.entry.bits == bits) return &candidate;
+  }
+  return nullptr;
+}
+
 Result<PublicKey> KaztokenCard::read_public_key(const ObjectRef& key) {
   begin();
   auto all = public_keys();
@@ -322,6 +335,8 @@ Result<PublicKey> KaztokenCard::read_public_key(const ObjectRef& key) {
     const auto* own = find_token(*keys, key.token);
     if (!own) return gone("the private key");
     wanted = public_half(*all, own->token, own->entry.id, own->entry.bits);
+    // Clients rename one half before the other (Java); the pair still has one number.
+    if (!wanted) wanted = same_number(*all, own->token, own->entry.bits);
     if (!wanted) return gone("the public half of this key");
   } else {
     wanted = find_token(*all, key.token);

@@ -30,6 +30,8 @@ class KaztokenCard final : public Card {
   Result<PinInfo> pin_status(Role role) override { return pins_.status(role); }
 
   Status login(Role role, const SecretBytes& pin) override;
+  [[nodiscard]] bool takes_pin_from_pad(Role) override { return link_->has_pin_pad(); }
+  Status login_from_pad(Role role) override;
   Status logout() override;
   Status change_pin(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin) override;
   Status set_user_pin(const SecretBytes& new_pin) override;
@@ -79,6 +81,8 @@ class KaztokenCard final : public Card {
   Result<std::vector<Listed<pkcs15::DataEntry>>> data_objects();
   static const ListedPublicKey* public_half(const std::vector<ListedPublicKey>& all,
                                             std::uint32_t token, const Bytes& id, std::size_t bits);
+  static const ListedPublicKey* same_number(const std::vector<ListedPublicKey>& all,
+                                            std::uint32_t token, std::size_t bits);
   Result<PublicKey> public_value(const ListedPublicKey& key);
   Result<Bytes> cached_file(const FilePath& path);
   Result<Bytes> compute(const KeyInfo& key, Purpose purpose, ByteView block);

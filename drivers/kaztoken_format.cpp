@@ -168,7 +168,7 @@ Status KaztokenCard::adopt() {
 Status KaztokenCard::create_master_file() {
   // System directories that old firmware refuses are passed over, as OpenSC does [facts kaztoken
   // §4.8].
-  static const std::vector<FilePath> directories{
+  static constexpr FilePath directories[] = {
       {0x1000},
       {0x1000, 0x1000},
       {0x1000, 0x1000, 0x6001},
@@ -194,9 +194,8 @@ Status KaztokenCard::create_master_file() {
   if (!made && !already_there(made)) return made;
   const Bytes rights = rights::of_file(Who::user, Who::user, Who::nobody);
   for (const auto& path : directories) {
-    const FilePath parent(path.begin(), path.end() - 1);
     files_.forget();
-    if (auto status = files_.enter(parent); !status) {
+    if (auto status = files_.enter(path.parent()); !status) {
       if (status.error().kind == ErrorKind::not_found) continue;
       return status;
     }

@@ -65,13 +65,17 @@ Error Pins::wrong_pin(Role role) {
 
 Status Pins::login(Role role, const SecretBytes& pin) {
   if (auto length = check_length(role, pin.size(), false); !length) return length;
+  return login(role, command::verify(pin::reference(role), pin));
+}
+
+Status Pins::login(Role role, const Command& verify) {
   if (role_) {
     if (auto left = logout(); !left) return left;
   }
-  auto answer = link_.send(command::verify(pin::reference(role), pin));
+  auto answer = link_.send(verify);
   if (answer && answer->status == login_active) {
     if (auto left = logout(); !left) return left;
-    answer = link_.send(command::verify(pin::reference(role), pin));
+    answer = link_.send(verify);
   }
   const std::string what = std::string("checking the ") + pin_name(role);
   if (!answer) return answer.take_error().within(what);

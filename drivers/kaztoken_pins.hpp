@@ -18,6 +18,7 @@ class Pins {
   /// At most one try is spent: 6F86 (somebody is logged in) costs none and is answered by a logout
   /// and one repetition [facts kaztoken §3.5].
   Status login(Role role, const SecretBytes& pin);
+  Status login_from_pad(Role role) { return login(role, command::verify_from_pad(role)); }
   Status logout();
   /// Under the login of `role`, or for the user's PIN of the officer.
   Status load(Role role, const SecretBytes& new_pin);
@@ -31,6 +32,7 @@ class Pins {
   [[nodiscard]] static Status check_length(Role role, std::size_t length, bool is_new);
 
  private:
+  Status login(Role role, const Command& verify);
   Error wrong_pin(Role role);
   Link& link_;
   std::optional<Role> role_;

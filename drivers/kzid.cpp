@@ -226,6 +226,13 @@ Command verify(Role role, const SecretBytes& pin) {
   return assumed(std::move(apdu), "log in as security officer", "[7816-4 §11.6.6]");
 }
 
+Command verify_from_pad(Role role) {
+  auto command = verify(role, SecretBytes());
+  const std::size_t least = role == Role::user ? pin::user_min : pin::field;
+  command.from_pad = apdu::PinEntry{least, pin::field, false};
+  return command;
+}
+
 Command verify_status(Role role) {
   return assumed(apdu::verify_status(pin::reference(role)), "ask for the PIN's state",
                  "[7816-4 §11.6.6; facts kzid B3]");

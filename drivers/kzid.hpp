@@ -89,6 +89,8 @@ Command select_serial();
 Command read_serial();
 
 Command verify(Role role, const SecretBytes& pin);
+/// The same with the PIN from the reader's keys, laid over the filler.
+Command verify_from_pad(Role role);
 Command verify_status(Role role);
 Command change_pin(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin);
 Command reset_counter(const SecretBytes& new_pin);

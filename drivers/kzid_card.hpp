@@ -34,6 +34,8 @@ class KzidCard final : public Card {
   Result<PinInfo> pin_status(Role role) override { return pins_.status(role); }
 
   Status login(Role role, const SecretBytes& pin) override;
+  [[nodiscard]] bool takes_pin_from_pad(Role) override { return link_->has_pin_pad(); }
+  Status login_from_pad(Role role) override;
   /// By a reset of the card, because no command ends its login. Other programs' logins end, too.
   Status logout() override;
   Status change_pin(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin) override;
@@ -69,6 +71,7 @@ class KzidCard final : public Card {
   Result<Bytes> random(std::size_t count) override;
 
  private:
+  Status end_login_of_other(Role role);
   using Kind = pkcs15::Kind;
 
   /// What the directories say of the keys: by number.

@@ -18,6 +18,7 @@ class Pins {
   Result<PinInfo> status(Role role);
   /// Costs a try when the PIN is wrong, and no more.
   Status login(Role role, const SecretBytes& pin);
+  Status login_from_pad(Role role);
   Status change(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin);
   /// Under the officer's login.
   Status reset_user(const SecretBytes& new_pin);
@@ -39,6 +40,7 @@ class Pins {
  private:
   Result<apdu::ResponseApdu> send(Command (*build)(Role, const SecretBytes&, const SecretBytes&),
                                   Role role, const SecretBytes& pin, const SecretBytes& other);
+  Status logged_in(Role role, const Status& judged);
   Status judge(Role role, const Result<apdu::ResponseApdu>& answer, const char* doing);
 
   Place& place_;

@@ -8,10 +8,17 @@ namespace kilt::card::kzid {
 
 Status KzidCard::login(Role role, const SecretBytes& pin) {
   if (auto length = Pins::check_length(role, pin.size()); !length) return length;
-  if (pins_.role() && pins_.role() != role) {
-    if (auto left = logout(); !left) return left;
-  }
+  if (auto left = end_login_of_other(role); !left) return left;
   return pins_.login(role, pin);
+}
+
+Status KzidCard::login_from_pad(Role role) {
+  if (auto left = end_login_of_other(role); !left) return left;
+  return pins_.login_from_pad(role);
+}
+
+Status KzidCard::end_login_of_other(Role role) {
+  return pins_.role() && pins_.role() != role ? logout() : Status{};
 }
 
 Status KzidCard::logout() {

@@ -33,7 +33,30 @@ Result<apdu::ResponseApdu> Link::send(const Command& command) {
                          "by `kilt trace record`");
     }
   }
-  return channel_.send(command.apdu);
+  return command.from_pad ? send_from_pad(command) : channel_.send(command.apdu);
+}
+
+Result<apdu::ResponseApdu> Link::send_from_pad(const Command& command) {
+  Bytes wire = command.apdu.encode();
+  if (wire.size() == 4) wire.push_back(0);  // Lc, which the reader fills in
+  const auto answer = transport_->transmit_from_pad(wire, *command.from_pad);
+  if (!answer) return answer.error();
+  auto response = apdu::ResponseApdu::parse(*answer);
+  if (!response) return response;
+  namespace pad = apdu::pad_status;
+  switch (response->status.value) {
+    case pad::timed_out:
+      return Error{ErrorKind::timeout, "nobody typed a PIN on the reader's keys in time",
+                   pad::timed_out};
+    case pad::cancelled:
+      return Error{ErrorKind::cancelled, "the PIN was given up on the reader's keys",
+                   pad::cancelled};
+    case pad::wrong_length:
+      return Error{ErrorKind::pin_length, "the PIN typed on the reader's keys is too short or long",
+                   pad::wrong_length};
+    default:
+      return response;
+  }
 }
 
 }  // namespace kilt::card

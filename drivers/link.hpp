@@ -24,6 +24,8 @@ struct Command {
   /// Reads the serial number by which permissions are given, so it cannot wait for one: sent though
   /// it is a guess. It only reads.
   bool identifies = false;
+  /// The PIN is typed on the reader's keys and comes into the body there.
+  std::optional<apdu::PinEntry> from_pad{};
 };
 
 /// What the user allowed for this token (kilt.toml, typed serial).
@@ -39,6 +41,8 @@ class Link {
   /// refused (nothing was sent) for an assumed command on a reader that is not simulated without
   /// allow_assumed, and for a destroying one of evidence related or weaker without allow_destroy
   /// or allow_assumed. The text names card, operation and the way to help (`kilt trace record`).
+  /// A command from the pad: also unsupported (the reader has none), cancelled, timeout, pin_length
+  /// by what the person did.
   Result<apdu::ResponseApdu> send(const Command& command);
 
   void set_permissions(Permissions permissions) { permissions_ = permissions; }
@@ -51,9 +55,12 @@ class Link {
   [[nodiscard]] std::optional<std::uint64_t> transaction() const {
     return transport_->transaction();
   }
+  [[nodiscard]] bool has_pin_pad() const { return transport_->has_pin_pad(); }
   [[nodiscard]] apdu::Channel& channel() { return channel_; }
 
  private:
+  Result<apdu::ResponseApdu> send_from_pad(const Command& command);
+
   std::unique_ptr<apdu::Transport> transport_;
   apdu::Channel channel_;
   Permissions permissions_;

@@ -10,7 +10,7 @@ Status check_names(ByteView id, std::string_view label) {
     return Error{ErrorKind::bad_argument, "a label may have 255 bytes at most"};
   }
   if (id.size() > longest_id) {
-    return Error{ErrorKind::bad_argument, "an id may have 64 bytes at most"};
+    return Error{ErrorKind::bad_argument, "an id may have 255 bytes at most"};
   }
   return {};
 }

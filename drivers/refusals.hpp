@@ -12,7 +12,7 @@
 namespace kilt::card {
 
 /// Bytes that a label and a CKA_ID on a card may have.
-inline constexpr std::size_t longest_name = 255, longest_id = 64;
+inline constexpr std::size_t longest_name = 255, longest_id = 255;
 
 /// bad_argument for a longer one.
 [[nodiscard]] Status check_names(ByteView id, std::string_view label);

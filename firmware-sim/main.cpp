@@ -95,6 +95,10 @@ void define_run(CLI::App& app, RunText& text) {
       ->type_name("FILE");
   app.add_option("--trace", options.trace, "write every APDU as a vector file, PINs masked")
       ->type_name("FILE");
+  app.add_option("--pinpad", options.pinpad,
+                 "over pcscd: the readers have keys, and a person types PIN there whenever asked "
+                 "(cancel: gives up; nothing: nobody is there)")
+      ->type_name("PIN");
   app.add_flag("--guard", options.guard,
                "over vpcd: do not allow commands that are only assumed for the card");
 }
@@ -108,6 +112,10 @@ int start_run(RunText& text) {
     return report({ErrorKind::bad_argument, "--atr " + text.atr + " is not made of hex digits"});
   }
   text.options.atr = *atr;
+  if (!text.options.pinpad.empty() && via->kind != Via::Kind::pcscd) {
+    return report(
+        {ErrorKind::bad_argument, "--pinpad needs --via pcscd: only its readers have keys"});
+  }
   text.options.real_time = text.timing == "real";
   auto status = run(text.options);
   return status ? *status : report(status.error());

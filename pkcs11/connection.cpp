@@ -108,7 +108,7 @@ bool Connection::restore_login() {
   const auto done = card_->login(*who, pin_);
   log(LogLevel::info, std::string("the login was lost and ") +
                           (done ? "restored" : "could not be restored: " + done.error().message()));
-  if (!done) remember(*who, pin_, done);
+  if (!done) remember(*who, &pin_, done);
   return done.ok();
 }
 
@@ -133,7 +133,7 @@ Status Connection::guard_last_try(Role role, const card::PinInfo& info) {
   return error;
 }
 
-void Connection::remember(Role role, const SecretBytes& pin, const Status& outcome) {
+void Connection::remember(Role role, const SecretBytes* pin, const Status& outcome) {
   PinMemory& memory = memory_of(role);
   if (!outcome) {
     if (outcome.error().kind == ErrorKind::pin_incorrect) memory.failed = true;
@@ -142,26 +142,27 @@ void Connection::remember(Role role, const SecretBytes& pin, const Status& outco
   const auto& factory = model().factory;
   const std::string& known = role == Role::user ? factory.user_pin : factory.so_pin;
   memory.failed = false;
-  memory.factory = !known.empty() && pin.equals(as_bytes(known));
+  memory.factory = pin != nullptr && !known.empty() && pin->equals(as_bytes(known));
 }
 
 /// Within a transaction: guard, then one try.
-Status Connection::checked_login(Role role, const SecretBytes& pin) {
-  if (pin.empty()) return Error{ErrorKind::pin_length, "an empty PIN was not sent to the card"};
+Status Connection::checked_login(Role role, const SecretBytes* pin) {
+  if (pin != nullptr && pin->empty())
+    return Error{ErrorKind::pin_length, "an empty PIN was not sent to the card"};
   const auto info = pin_status(role);
   if (!info) return info.error();
   if (auto allowed = guard_last_try(role, *info); !allowed) return allowed;
-  auto done = card_->login(role, pin);
+  auto done = pin != nullptr ? card_->login(role, *pin) : card_->login_from_pad(role);
   remember(role, pin, done);
   return done;
 }
 
-Status Connection::login(Role role, const SecretBytes& pin) {
+Status Connection::login(Role role, const SecretBytes* pin) {
   auto done = with_card([&](card::Card&) { return checked_login(role, pin); });
   if (!done) return done;
   role_ = static_cast<int>(role);
   ++generation_;
-  if (policy_.cache) pin_ = pin.clone();
+  if (policy_.cache && pin != nullptr) pin_ = pin->clone();
   // Whatever becomes of this process, the card does not stay open.
   card_->link().transport().set_leave(apdu::Leave::reset);
   if (memory_of(role).factory) {
@@ -171,7 +172,7 @@ Status Connection::login(Role role, const SecretBytes& pin) {
   return done;
 }
 
-Status Connection::confirm(const SecretBytes& pin) {
+Status Connection::confirm(const SecretBytes* pin) {
   const auto who = role();
   if (!who) return Error{ErrorKind::not_logged_in, "nobody is logged in"};
   return with_card([&](card::Card&) { return checked_login(*who, pin); });
@@ -207,7 +208,7 @@ Status Connection::change_pin(Role role, const SecretBytes& old_pin, const Secre
     if (!info) return info.error();
     if (auto allowed = guard_last_try(role, *info); !allowed) return allowed;
     auto done = card.change_pin(role, old_pin, new_pin);
-    remember(role, done ? new_pin : old_pin, done);
+    remember(role, done ? &new_pin : &old_pin, done);
     if (!done) return done;
     if (before == role && policy_.cache) pin_ = new_pin.clone();
     if (auto back = restore_role(before, before == role ? new_pin : pin_); !back) {
@@ -222,7 +223,7 @@ Status Connection::set_user_pin(const SecretBytes& new_pin) {
   return with_card([&](card::Card& card) -> Status {
     auto done = card.set_user_pin(new_pin);
     if (!done) return done;
-    remember(Role::user, new_pin, done);
+    remember(Role::user, &new_pin, done);
     // It may have ended the officer's login; without the PIN at hand that stays so.
     auto back = restore_role(before, pin_);
     if (!back) log(LogLevel::warn, "the security officer has to log in again");
@@ -232,9 +233,9 @@ Status Connection::set_user_pin(const SecretBytes& new_pin) {
 
 Status Connection::unblock_user_pin(const SecretBytes& so_pin, const SecretBytes& new_pin) {
   return with_card([&](card::Card& card) -> Status {
-    if (auto done = checked_login(Role::security_officer, so_pin); !done) return done;
+    if (auto done = checked_login(Role::security_officer, &so_pin); !done) return done;
     auto done = card.set_user_pin(new_pin);
-    if (done) remember(Role::user, new_pin, done);
+    if (done) remember(Role::user, &new_pin, done);
     auto out = card.logout();
     return done ? std::move(out) : std::move(done);
   });
@@ -250,7 +251,7 @@ Status Connection::initialise(const std::string& label, const SecretBytes& so_pi
       if (auto allowed = guard_last_try(Role::security_officer, *info); !allowed) return allowed;
     }
     auto erased = card.initialise(label, so_pin);
-    remember(Role::security_officer, so_pin, erased);
+    remember(Role::security_officer, &so_pin, erased);
     if (!erased) return erased;
     memory_[0] = {};
     return card.logout();

@@ -54,10 +54,13 @@ class Connection {
     return result;
   }
 
-  /// pin_last_try (nothing sent) where the policy keeps the last try; else as Card::login.
-  Status login(card::Role role, const SecretBytes& pin);
+  /// Whether this PIN can be typed on the reader's keys.
+  [[nodiscard]] bool takes_pin_from_pad(card::Role role) { return card_->takes_pin_from_pad(role); }
+  /// pin_last_try (nothing sent) where the policy keeps the last try; else as Card::login. A null
+  /// PIN is typed on the reader's keys; such a login cannot be restored.
+  Status login(card::Role role, const SecretBytes* pin);
   /// Checks the PIN of the role that is logged in once more, for a key that wants that.
-  Status confirm(const SecretBytes& pin);
+  Status confirm(const SecretBytes* pin);
   /// Sends the card's logout. The login is forgotten whatever the card answers.
   Status logout();
   /// Changes the PIN of `role` and leaves the login as it was.
@@ -94,9 +97,9 @@ class Connection {
   Error settle(Error error);
   void forget_login();
   Status guard_last_try(card::Role role, const card::PinInfo& info);
-  Status checked_login(card::Role role, const SecretBytes& pin);
+  Status checked_login(card::Role role, const SecretBytes* pin);
   Status restore_role(std::optional<card::Role> before, const SecretBytes& pin);
-  void remember(card::Role role, const SecretBytes& pin, const Status& outcome);
+  void remember(card::Role role, const SecretBytes* pin, const Status& outcome);
   [[nodiscard]] const PinMemory& memory_of(card::Role role) const {
     return memory_[role == card::Role::user ? 0 : 1];
   }

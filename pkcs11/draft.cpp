@@ -201,7 +201,9 @@ CK_RV read_object(const Template& from, const card::CardModel& model, Draft& out
 }
 
 CK_RV read_copy(const Template& changes, const Object& original, Draft& out) {
-  if (std::holds_alternative<card::KeyInfo>(original.info)) return CKR_ACTION_PROHIBITED;
+  if (std::holds_alternative<card::KeyInfo>(original.info) || original.is_statement()) {
+    return CKR_ACTION_PROHIBITED;
+  }
   out.object = original;
   TemplateReader reader(changes);
   card::AttributeChange change;
@@ -224,7 +226,8 @@ CK_RV read_changes(const Template& changes, const Object& object, const card::Ca
                    card::AttributeChange& out) {
   const auto* key = std::get_if<card::KeyInfo>(&object.info);
   const bool fixed = object.on_token() && !model.can_set_attributes;
-  if (fixed || (key != nullptr && !key->modifiable)) return CKR_ACTION_PROHIBITED;
+  if (fixed || object.is_statement() || (key != nullptr && !key->modifiable))
+    return CKR_ACTION_PROHIBITED;
   for (const auto& entry : changes.entries()) {
     Bytes present;
     const CK_RV known = need_of(object, entry.type) == Need::nothing

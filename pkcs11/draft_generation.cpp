@@ -6,10 +6,7 @@
 namespace kilt::p11 {
 namespace {
 
-const Bytes& fermat_4() {
-  static const Bytes exponent{0x01, 0x00, 0x01};
-  return exponent;
-}
+constexpr std::uint8_t fermat_4[] = {0x01, 0x00, 0x01};
 
 void read_common(TemplateReader& reader, CK_OBJECT_CLASS object_class) {
   reader.must_be(CKA_CLASS, object_class);
@@ -51,7 +48,7 @@ void read_public(TemplateReader& reader, card::GenerateRequest& out) {
     ByteView exponent = reader.bytes(CKA_PUBLIC_EXPONENT);
     while (!exponent.empty() && exponent.front() == 0)
       exponent = exponent.subspan(1);
-    if (!equal(exponent, fermat_4())) reader.complain(CKR_ATTRIBUTE_VALUE_INVALID);
+    if (!equal(exponent, fermat_4)) reader.complain(CKR_ATTRIBUTE_VALUE_INVALID);
   }
   out.public_label = as_text(reader.bytes(CKA_LABEL));
   const auto id = reader.bytes(CKA_ID);

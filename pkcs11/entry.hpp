@@ -5,28 +5,38 @@
 
 #include <new>
 
+#include "pkcs11/arguments.hpp"
 #include "pkcs11/function.hpp"
 #include "pkcs11/log.hpp"
 #include "pkcs11/module.hpp"
 
 namespace kilt::p11 {
 
-/// Runs `body(Module&)`. CKR_CRYPTOKI_NOT_INITIALIZED without a module in this process.
+/// Debug lines: a call with what it was given, before anything is done; and its return value.
+void log_call(Function function, CK_SESSION_HANDLE session, Arguments arguments);
+void log_return(Function function, CK_RV rv);
+
 template <class Body>
-CK_RV in_module(Function function, Body&& body) noexcept {
+CK_RV run(Function function, CK_SESSION_HANDLE session, Arguments arguments, Body&& body) noexcept {
   CK_RV rv = CKR_GENERAL_ERROR;
   try {
     const Call call;
+    if (logs(LogLevel::debug)) log_call(function, session, arguments);
     rv = call.module() ? body(*call.module()) : CKR_CRYPTOKI_NOT_INITIALIZED;
-    if (rv != CKR_OK && logs(LogLevel::debug)) {
-      log(LogLevel::debug, std::string(name_of(function)) + ": " + name_of_code(rv));
-    }
   } catch (const std::bad_alloc&) {
     rv = CKR_HOST_MEMORY;
   } catch (...) {
     rv = CKR_GENERAL_ERROR;
   }
-  return rv == CKR_OK ? rv : nearest_listed(function, rv);
+  if (rv != CKR_OK) rv = nearest_listed(function, rv);
+  if (logs(LogLevel::debug)) log_return(function, rv);
+  return rv;
+}
+
+/// Runs `body(Module&)`. CKR_CRYPTOKI_NOT_INITIALIZED without a module in this process.
+template <class Body>
+CK_RV in_module(Function function, Arguments arguments, Body&& body) noexcept {
+  return run(function, CK_INVALID_HANDLE, arguments, body);
 }
 
 /// Whether a call asks the reader if the token is still there. Those that are called again and
@@ -35,8 +45,9 @@ enum class Look { yes, no };
 
 /// Runs `body(Session&)`.
 template <class Body>
-CK_RV in_session(Function function, CK_SESSION_HANDLE handle, Look look, Body&& body) noexcept {
-  return in_module(function, [&](Module& module) -> CK_RV {
+CK_RV in_session(Function function, CK_SESSION_HANDLE handle, Arguments arguments, Look look,
+                 Body&& body) noexcept {
+  return run(function, handle, arguments, [&](Module& module) -> CK_RV {
     std::shared_ptr<Session> session;
     const CK_RV rv = module.session(handle, look == Look::yes, session);
     return rv == CKR_OK ? body(*session) : rv;

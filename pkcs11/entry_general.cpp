@@ -12,7 +12,7 @@ namespace {
 
 template <class Body>
 CK_RV in_slot(Function function, CK_SLOT_ID id, Body&& body) noexcept {
-  return in_module(function, [&](Module& module) -> CK_RV {
+  return in_module(function, {{"slot", id}}, [&](Module& module) -> CK_RV {
     module.slots().refresh(false);
     const auto slot = module.slots().find(id);
     return slot ? body(*slot) : CKR_SLOT_ID_INVALID;
@@ -30,7 +30,9 @@ CK_RV guarded(Function function, Body&& body) noexcept {
   } catch (...) {
     rv = CKR_GENERAL_ERROR;
   }
-  return nearest_listed(function, rv);
+  rv = nearest_listed(function, rv);
+  if (logs(LogLevel::debug)) log_return(function, rv);
+  return rv;
 }
 
 }  // namespace
@@ -48,7 +50,7 @@ CK_RV C_Finalize(CK_VOID_PTR reserved) {
 }
 
 CK_RV C_GetInfo(CK_INFO_PTR out) {
-  return in_module(Function::get_info, [&](Module&) -> CK_RV {
+  return in_module(Function::get_info, {}, [&](Module&) -> CK_RV {
     if (out == nullptr) return CKR_ARGUMENTS_BAD;
     *out = {};
     out->cryptokiVersion = cryptoki_2_40;
@@ -60,7 +62,7 @@ CK_RV C_GetInfo(CK_INFO_PTR out) {
 }
 
 CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID_PTR ids, CK_ULONG_PTR count) {
-  return in_module(Function::get_slot_list, [&](Module& module) -> CK_RV {
+  return in_module(Function::get_slot_list, {}, [&](Module& module) -> CK_RV {
     if (count == nullptr) return CKR_ARGUMENTS_BAD;
     return module.slots().list(token_present != CK_FALSE, ids, *count);
   });
@@ -84,10 +86,11 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO_PTR out) {
 }
 
 CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR id, CK_VOID_PTR reserved) {
-  return in_module(Function::wait_for_slot_event, [&](Module& module) -> CK_RV {
-    if (id == nullptr || reserved != nullptr) return CKR_ARGUMENTS_BAD;
-    return module.slots().wait(!(flags & CKF_DONT_BLOCK), *id);
-  });
+  return in_module(Function::wait_for_slot_event, {{"flags", Flags{flags}}},
+                   [&](Module& module) -> CK_RV {
+                     if (id == nullptr || reserved != nullptr) return CKR_ARGUMENTS_BAD;
+                     return module.slots().wait(!(flags & CKF_DONT_BLOCK), *id);
+                   });
 }
 
 CK_RV C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE_PTR types, CK_ULONG_PTR count) {

@@ -10,7 +10,8 @@ namespace kilt::p11 {
 /// Longer than the PIN of any card; what is longer is not copied.
 inline constexpr CK_ULONG longest_pin = 256;
 
-/// CKR_ARGUMENTS_BAD for null: there is no pad to type it on; an empty PIN is not null.
+/// CKR_ARGUMENTS_BAD for null: only a login takes a PIN from the reader's keys. An empty PIN is not
+/// null.
 /// CKR_PIN_LEN_RANGE.
 inline CK_RV read_pin(const CK_UTF8CHAR* pin, CK_ULONG size, SecretBytes& out) {
   if (pin == nullptr) return CKR_ARGUMENTS_BAD;

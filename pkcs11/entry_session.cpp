@@ -6,49 +6,74 @@
 using namespace kilt;
 using namespace kilt::p11;
 
+namespace {
+
+/// For the log: that there was a PIN, and nothing more of it.
+const char* given(const CK_UTF8CHAR* pin) {
+  return pin == nullptr ? "from the reader's keys" : "given";
+}
+
+CK_RV login(Session& session, CK_USER_TYPE type, const CK_UTF8CHAR* pin, CK_ULONG size) {
+  if (pin == nullptr) return session.login(type, nullptr);
+  SecretBytes secret;
+  const CK_RV rv = read_pin(pin, size, secret);
+  return rv == CKR_OK ? session.login(type, &secret) : rv;
+}
+
+}  // namespace
+
 extern "C" {
 
 CK_RV C_OpenSession(CK_SLOT_ID id, CK_FLAGS flags, CK_VOID_PTR /*application*/,
                     CK_NOTIFY /*notify*/, CK_SESSION_HANDLE_PTR out) {
-  return in_module(Function::open_session, [&](Module& module) -> CK_RV {
-    if (out == nullptr) return CKR_ARGUMENTS_BAD;
-    return module.open_session(id, flags, *out);
-  });
+  return in_module(Function::open_session, {{"slot", id}, {"flags", Flags{flags}}},
+                   [&](Module& module) -> CK_RV {
+                     if (out == nullptr) return CKR_ARGUMENTS_BAD;
+                     return module.open_session(id, flags, *out);
+                   });
 }
 
 CK_RV C_CloseSession(CK_SESSION_HANDLE handle) {
-  return in_module(Function::close_session,
+  return in_module(Function::close_session, {{"session", handle}},
                    [&](Module& module) { return module.close_session(handle); });
 }
 
 CK_RV C_CloseAllSessions(CK_SLOT_ID id) {
-  return in_module(Function::close_all_sessions,
+  return in_module(Function::close_all_sessions, {{"slot", id}},
                    [&](Module& module) { return module.close_all_sessions(id); });
 }
 
 CK_RV C_GetSessionInfo(CK_SESSION_HANDLE handle, CK_SESSION_INFO_PTR out) {
-  return in_session(Function::get_session_info, handle, Look::yes, [&](Session& session) -> CK_RV {
-    if (out == nullptr) return CKR_ARGUMENTS_BAD;
-    session.info(*out);
-    return CKR_OK;
-  });
+  return in_session(Function::get_session_info, handle, {}, Look::yes,
+                    [&](Session& session) -> CK_RV {
+                      if (out == nullptr) return CKR_ARGUMENTS_BAD;
+                      session.info(*out);
+                      return CKR_OK;
+                    });
 }
 
 CK_RV C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE type, CK_UTF8CHAR_PTR pin, CK_ULONG size) {
-  return in_session(Function::login, handle, Look::yes, [&](Session& session) -> CK_RV {
-    SecretBytes secret;
-    if (const CK_RV rv = read_pin(pin, size, secret); rv != CKR_OK) return rv;
-    return session.login(type, secret);
-  });
+  return in_session(Function::login, handle, {{"user", type}, {"pin", given(pin)}}, Look::yes,
+                    [&](Session& session) { return login(session, type, pin, size); });
+}
+
+CK_RV C_LoginUser(CK_SESSION_HANDLE handle, CK_USER_TYPE type, CK_CHAR_PTR pin, CK_ULONG size,
+                  CK_UTF8CHAR_PTR name, CK_ULONG name_size) {
+  return in_session(Function::login_user, handle, {{"user", type}, {"pin", given(pin)}}, Look::yes,
+                    [&](Session& session) -> CK_RV {
+                      // These tokens know no names: whoever has the PIN is the user.
+                      if (!readable(name, name_size) || name_size > 0) return CKR_ARGUMENTS_BAD;
+                      return login(session, type, pin, size);
+                    });
 }
 
 CK_RV C_Logout(CK_SESSION_HANDLE handle) {
-  return in_session(Function::logout, handle, Look::yes,
+  return in_session(Function::logout, handle, {}, Look::yes,
                     [](Session& session) { return session.logout(); });
 }
 
 CK_RV C_InitPIN(CK_SESSION_HANDLE handle, CK_UTF8CHAR_PTR pin, CK_ULONG size) {
-  return in_session(Function::init_pin, handle, Look::yes, [&](Session& session) -> CK_RV {
+  return in_session(Function::init_pin, handle, {}, Look::yes, [&](Session& session) -> CK_RV {
     SecretBytes secret;
     if (const CK_RV rv = read_pin(pin, size, secret); rv != CKR_OK) return rv;
     return session.init_pin(secret);
@@ -57,7 +82,7 @@ CK_RV C_InitPIN(CK_SESSION_HANDLE handle, CK_UTF8CHAR_PTR pin, CK_ULONG size) {
 
 CK_RV C_SetPIN(CK_SESSION_HANDLE handle, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_size,
                CK_UTF8CHAR_PTR new_pin, CK_ULONG new_size) {
-  return in_session(Function::set_pin, handle, Look::yes, [&](Session& session) -> CK_RV {
+  return in_session(Function::set_pin, handle, {}, Look::yes, [&](Session& session) -> CK_RV {
     SecretBytes before, after;
     if (const CK_RV rv = read_pin(old_pin, old_size, before); rv != CKR_OK) return rv;
     if (const CK_RV rv = read_pin(new_pin, new_size, after); rv != CKR_OK) return rv;
@@ -66,32 +91,35 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE handle, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_s
 }
 
 CK_RV C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS operations) {
-  return in_session(Function::session_cancel, handle, Look::yes, [&](Session& session) -> CK_RV {
-    session.cancel(operations);
-    return CKR_OK;
-  });
+  return in_session(Function::session_cancel, handle, {{"flags", Flags{operations}}}, Look::yes,
+                    [&](Session& session) -> CK_RV {
+                      session.cancel(operations);
+                      return CKR_OK;
+                    });
 }
 
 CK_RV C_GetFunctionStatus(CK_SESSION_HANDLE handle) {
-  return in_session(Function::get_function_status, handle, Look::no,
+  return in_session(Function::get_function_status, handle, {}, Look::no,
                     [](Session&) -> CK_RV { return CKR_FUNCTION_NOT_PARALLEL; });
 }
 
 CK_RV C_CancelFunction(CK_SESSION_HANDLE handle) {
-  return in_session(Function::cancel_function, handle, Look::no,
+  return in_session(Function::cancel_function, handle, {}, Look::no,
                     [](Session&) -> CK_RV { return CKR_FUNCTION_NOT_PARALLEL; });
 }
 
 CK_RV C_SeedRandom(CK_SESSION_HANDLE handle, CK_BYTE_PTR seed, CK_ULONG size) {
-  return in_session(Function::seed_random, handle, Look::yes, [&](Session&) -> CK_RV {
-    return readable(seed, size) ? CKR_RANDOM_SEED_NOT_SUPPORTED : CKR_ARGUMENTS_BAD;
-  });
+  return in_session(
+      Function::seed_random, handle, {{"seed", Octets{size}}}, Look::yes, [&](Session&) -> CK_RV {
+        return readable(seed, size) ? CKR_RANDOM_SEED_NOT_SUPPORTED : CKR_ARGUMENTS_BAD;
+      });
 }
 
 CK_RV C_GenerateRandom(CK_SESSION_HANDLE handle, CK_BYTE_PTR out, CK_ULONG size) {
-  return in_session(Function::generate_random, handle, Look::yes, [&](Session& session) -> CK_RV {
-    return readable(out, size) ? session.random(out, size) : CKR_ARGUMENTS_BAD;
-  });
+  return in_session(Function::generate_random, handle, {{"out", Octets{size}}}, Look::yes,
+                    [&](Session& session) -> CK_RV {
+                      return readable(out, size) ? session.random(out, size) : CKR_ARGUMENTS_BAD;
+                    });
 }
 
 }  // extern "C"

@@ -7,7 +7,7 @@ using namespace kilt::p11;
 namespace {
 
 CK_RV unsupported(CK_SESSION_HANDLE handle) {
-  return in_session(Function::unsupported, handle, Look::no,
+  return in_session(Function::unsupported, handle, {}, Look::no,
                     [](Session&) -> CK_RV { return CKR_FUNCTION_NOT_SUPPORTED; });
 }
 
@@ -61,11 +61,6 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR, CK_OBJECT_HANDLE, 
 
 CK_RV C_DeriveKey(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR, CK_OBJECT_HANDLE, CK_ATTRIBUTE_PTR,
                   CK_ULONG, CK_OBJECT_HANDLE_PTR) {
-  return unsupported(handle);
-}
-
-CK_RV C_LoginUser(CK_SESSION_HANDLE handle, CK_USER_TYPE, CK_CHAR_PTR, CK_ULONG, CK_UTF8CHAR_PTR,
-                  CK_ULONG) {
   return unsupported(handle);
 }
 

@@ -155,7 +155,11 @@ constexpr Row rows[] = {
     {"C_WaitForSlotEvent", in_use, {CKR_NO_EVENT}},
     {"C_GetInterfaceList", 0, {CKR_ARGUMENTS_BAD, CKR_BUFFER_TOO_SMALL}},
     {"C_GetInterface", 0, {CKR_ARGUMENTS_BAD}},
-    {"C_LoginUser", in_session, {CKR_USER_TYPE_INVALID}},
+    {"C_LoginUser",
+     in_session,
+     {CKR_OPERATION_NOT_INITIALIZED, CKR_PIN_INCORRECT, CKR_PIN_LOCKED,
+      CKR_SESSION_READ_ONLY_EXISTS, CKR_USER_ALREADY_LOGGED_IN, CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
+      CKR_USER_PIN_NOT_INITIALIZED, CKR_USER_TOO_MANY_TYPES, CKR_USER_TYPE_INVALID}},
     {"C_SessionCancel", in_session, {CKR_OPERATION_CANCEL_FAILED, CKR_TOKEN_NOT_PRESENT}},
     {"an unsupported function", in_session, {}},
 };

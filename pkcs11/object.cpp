@@ -46,7 +46,10 @@ Bytes id_of(const Object& object, const CardModel&) {
 Bytes unique_id_of(const Object& object, const CardModel&) {
   Bytes number;
   append(number, {static_cast<std::uint8_t>(object.object_class())});
-  const auto place = object.on_token() ? object.ref().token : object.handle;
+  const auto* statement = std::get_if<Statement>(&object.info);
+  const auto place = statement           ? statement->value
+                     : object.on_token() ? object.ref().token
+                                         : object.handle;
   append_be16(number, place >> 16 & 0xFFFF);
   append_be16(number, place & 0xFFFF);
   return copy_of(as_bytes((object.on_token() ? "" : "session-") + to_hex(number)));
@@ -62,13 +65,16 @@ constexpr Row common_rows[] = {
     {CKA_MODIFIABLE, Need::nothing,
      [](const Object& object, const CardModel& model) {
        const auto* key = std::get_if<card::KeyInfo>(&object.info);
-       return flag_value(model.can_set_attributes && (key == nullptr || key->modifiable));
+       return flag_value(model.can_set_attributes && !object.is_statement() &&
+                         (key == nullptr || key->modifiable));
      }},
     {CKA_COPYABLE, Need::nothing,
      [](const Object& object, const CardModel&) {
-       return flag_value(!std::holds_alternative<card::KeyInfo>(object.info));
+       return flag_value(!std::holds_alternative<card::KeyInfo>(object.info) &&
+                         !object.is_statement());
      }},
-    {CKA_DESTROYABLE, Need::nothing, always<true>},
+    {CKA_DESTROYABLE, Need::nothing,
+     [](const Object& object, const CardModel&) { return flag_value(!object.is_statement()); }},
     {CKA_LABEL, Need::nothing, label_of},
     {cka_unique_id, Need::nothing, unique_id_of},
 };
@@ -284,6 +290,12 @@ constexpr Row data_rows[] = {
     {CKA_VALUE, Need::body, [](const Object& object, const CardModel&) { return *object.value; }},
 };
 
+Bytes stated(const Object& object, const CardModel&) {
+  return number_value(std::get<Statement>(object.info).value);
+}
+constexpr Row profile_rows[] = {{CKA_PROFILE_ID, Need::nothing, stated}};
+constexpr Row mechanism_rows[] = {{CKA_MECHANISM_TYPE, Need::nothing, stated}};
+
 /// The parts of a private key that no card of ours ever tells.
 constexpr CK_ATTRIBUTE_TYPE sensitive_types[] = {CKA_PRIVATE_EXPONENT, CKA_PRIME_1,
                                                  CKA_PRIME_2,          CKA_EXPONENT_1,
@@ -297,9 +309,13 @@ std::span<const Row> rows_of(const Object& object) {
       return public_rows;
     case 2:
       return certificate_rows;
-    default:
+    case 3:
       return data_rows;
+    default:
+      break;
   }
+  if (object.object_class() == CKO_PROFILE) return profile_rows;
+  return mechanism_rows;
 }
 
 const Row* find_row(const Object& object, CK_ATTRIBUTE_TYPE type) {
@@ -313,7 +329,23 @@ const Row* find_row(const Object& object, CK_ATTRIBUTE_TYPE type) {
 
 }  // namespace
 
+std::vector<Statement> statements(const CardModel& model) {
+  std::vector<Statement> all;
+  bool can_sign = false;
+  for (const CK_MECHANISM_TYPE mechanism : mechanisms_of(model)) {
+    all.push_back({CKO_MECHANISM, CKA_MECHANISM_TYPE, mechanism});
+    can_sign = can_sign || (info(model, mechanism)->flags & CKF_SIGN) != 0;
+  }
+  const auto profile = [&](CK_PROFILE_ID id) { all.push_back({CKO_PROFILE, CKA_PROFILE_ID, id}); };
+  profile(CKP_BASELINE_PROVIDER);
+  // [P11 profiles 3.1 §4.4] wants a key that signs; a token that can only be read has none.
+  if (can_sign) profile(CKP_AUTHENTICATION_TOKEN);
+  profile(CKP_PUBLIC_CERTIFICATES_TOKEN);
+  return all;
+}
+
 CK_OBJECT_CLASS Object::object_class() const {
+  if (const auto* statement = std::get_if<Statement>(&info)) return statement->object_class;
   constexpr CK_OBJECT_CLASS classes[] = {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_CERTIFICATE,
                                          CKO_DATA};
   return classes[info.index()];
@@ -333,7 +365,7 @@ const std::string& Object::label() const {
 }
 
 const Bytes& Object::id() const {
-  static const Bytes none;
+  static const Bytes& none = *new Bytes;
   if (const auto* key = std::get_if<card::KeyInfo>(&info)) return key->id;
   if (const auto* key = std::get_if<card::PublicKeyInfo>(&info)) return key->id;
   if (const auto* body = std::get_if<card::CertificateInfo>(&info)) return body->id;
@@ -368,6 +400,10 @@ Need need_of(const Object& object, CK_ATTRIBUTE_TYPE type) {
 
 CK_RV attribute(const Object& object, const CardModel& model, CK_ATTRIBUTE_TYPE type, Bytes& out) {
   if (const Row* row = find_row(object, type)) {
+    // The public half is not on the card, nor a certificate that has it.
+    if (object.is_key() && row->need == Need::body && !object.public_key) {
+      return CKR_ATTRIBUTE_TYPE_INVALID;
+    }
     out = row->get(object, model);
     return CKR_OK;
   }

@@ -21,10 +21,24 @@ enum class Need {
   keys,     ///< of a certificate: the list of private keys
 };
 
+/// What the module itself says of a token: a profile that is met [P11 3.1 §4.13], a mechanism that
+/// is offered [P11 3.1 §4.12].
+struct Statement {
+  CK_OBJECT_CLASS object_class = CKO_PROFILE;
+  CK_ATTRIBUTE_TYPE type = CKA_PROFILE_ID;
+  CK_ULONG value = 0;
+  // As other objects have them, and empty.
+  card::ObjectRef ref{};
+  std::string label{};
+};
+/// All that can be said of a token of this model.
+[[nodiscard]] std::vector<Statement> statements(const card::CardModel& model);
+
 struct Object {
   CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
   CK_SESSION_HANDLE owner = CK_INVALID_HANDLE;  ///< whose session object; none: on the token
-  std::variant<card::KeyInfo, card::PublicKeyInfo, card::CertificateInfo, card::DataInfo> info;
+  std::variant<card::KeyInfo, card::PublicKeyInfo, card::CertificateInfo, card::DataInfo, Statement>
+      info;
   bool has_key = false;  ///< of a certificate: a private key here has its CKA_ID
 
   // Bodies, once loaded.
@@ -36,6 +50,7 @@ struct Object {
   [[nodiscard]] CK_OBJECT_CLASS object_class() const;
   [[nodiscard]] bool on_token() const { return owner == CK_INVALID_HANDLE; }
   [[nodiscard]] bool is_private() const;
+  [[nodiscard]] bool is_statement() const { return std::holds_alternative<Statement>(info); }
   [[nodiscard]] bool is_key() const { return info.index() < 2; }
   [[nodiscard]] const card::ObjectRef& ref() const;
   [[nodiscard]] const std::string& label() const;

@@ -25,6 +25,20 @@ bool same(const card::DataInfo& a, const card::DataInfo& b) {
 
 }  // namespace
 
+ObjectStore::ObjectStore(Connection& connection, std::atomic<CK_ULONG>& handles)
+    : connection_(connection), handles_(handles) {
+  add_statements();
+}
+
+void ObjectStore::add_statements() {
+  for (auto& statement : statements(connection_.model())) {
+    Object object;
+    object.handle = handles_++;
+    object.info = std::move(statement);
+    objects_.emplace(object.handle, std::move(object));
+  }
+}
+
 bool ObjectStore::visible(const Object& object) const {
   return !object.is_private() || connection_.role() == card::Role::user;
 }
@@ -111,6 +125,10 @@ Status ObjectStore::refresh(const card::ObjectClasses& wanted) {
 card::ObjectClasses ObjectStore::classes_of(const Template& wanted) const {
   card::ObjectClasses all;
   all.private_keys = connection_.role() == card::Role::user;
+  // What only the module says of a token costs no look at the card.
+  if (wanted.find(CKA_PROFILE_ID) != nullptr || wanted.find(CKA_MECHANISM_TYPE) != nullptr) {
+    return {false, false, false, false};
+  }
   if (wanted.find(CKA_CLASS) == nullptr) return all;
   const auto one = wanted.number(CKA_CLASS);
   return {all.private_keys && one == CKO_PRIVATE_KEY, one == CKO_PUBLIC_KEY, one == CKO_CERTIFICATE,
@@ -138,6 +156,7 @@ const Object* ObjectStore::other_half(const Object& object) {
 }
 
 Status ObjectStore::load_body(Object& object) {
+  if (object.is_statement()) return {};
   if (object.is_key() ? object.public_key.has_value() : object.value.has_value()) return {};
   const auto& ref = object.ref();
   if (object.is_key()) {
@@ -147,9 +166,14 @@ Status ObjectStore::load_body(Object& object) {
       return {};
     }
     auto key = connection_.with_card([&](card::Card& card) { return card.read_public_key(ref); });
-    if (!key) return key.take_error();
-    object.public_key = *std::move(key);
-    return {};
+    if (key) {
+      object.public_key = *std::move(key);
+      return {};
+    }
+    // A private key whose public half was deleted: its certificate has the public key as well.
+    const bool is_half_gone = key.error().kind == ErrorKind::not_found &&
+                              std::holds_alternative<card::KeyInfo>(object.info);
+    return is_half_gone ? load_from_certificate(object) : Status(key.take_error());
   }
   const bool is_certificate = std::holds_alternative<card::CertificateInfo>(object.info);
   auto value = connection_.with_card([&](card::Card& card) {
@@ -166,6 +190,18 @@ Status ObjectStore::load_body(Object& object) {
     }
   }
   object.value = *std::move(value);
+  return {};
+}
+
+/// Leaves the public key empty where there is no certificate either: the private key is usable
+/// without, and only what is computed from the public key cannot be told.
+Status ObjectStore::load_from_certificate(Object& key) {
+  if (auto fresh = refresh({false, false, true, false}); !fresh) return fresh;
+  for (Object* other : with_id(key.id())) {
+    if (!std::holds_alternative<card::CertificateInfo>(other->info)) continue;
+    if (auto loaded = load_body(*other); !loaded) return loaded;
+    if (other->certificate && other->certificate->key) key.public_key = other->certificate->key;
+  }
   return {};
 }
 
@@ -237,9 +273,12 @@ Result<bool> ObjectStore::matches(CK_OBJECT_HANDLE handle, const Template& wante
 
 Result<std::vector<CK_OBJECT_HANDLE>> ObjectStore::search(const Template& wanted) {
   if (auto fresh = refresh(classes_of(wanted)); !fresh) return fresh.take_error();
+  // [P11 3.1 §4.12] mechanism objects are found only where their class is asked for.
+  const bool with_mechanisms = wanted.number(CKA_CLASS) == CKO_MECHANISM;
   std::vector<CK_OBJECT_HANDLE> all, found;
-  for (const auto& [handle, object] : objects_)
-    all.push_back(handle);
+  for (const auto& [handle, object] : objects_) {
+    if (with_mechanisms || object.object_class() != CKO_MECHANISM) all.push_back(handle);
+  }
   for (const auto handle : all) {
     const auto fits = matches(handle, wanted);
     if (!fits) return fits.error();

@@ -17,8 +17,7 @@ namespace kilt::p11 {
 /// Used under the token's lock. A handle is never given to another object, within the module.
 class ObjectStore {
  public:
-  ObjectStore(Connection& connection, std::atomic<CK_ULONG>& handles)
-      : connection_(connection), handles_(handles) {}
+  ObjectStore(Connection& connection, std::atomic<CK_ULONG>& handles);
 
   /// Visible objects that match, oldest first. Lists the card's directories if they are not known,
   /// and reads a body only of an object that everything cheaper speaks for.
@@ -36,7 +35,10 @@ class ObjectStore {
   void drop_owned_by(CK_SESSION_HANDLE session);
   /// After logout: handles of private objects end for good [P11 3.1 §5.6.8].
   void drop_private();
-  void drop_all() { objects_.clear(); }
+  void drop_all() {
+    objects_.clear();
+    add_statements();
+  }
   /// Somebody else may have been at the card: list anew at the next search.
   void distrust() { listed_.fill(std::nullopt), distrusted_ = true; }
   /// The objects on the token that carry this CKA_ID, of the classes listed so far.
@@ -57,8 +59,10 @@ class ObjectStore {
   Result<bool> matches(CK_OBJECT_HANDLE handle, const Template& wanted);
   [[nodiscard]] const Object* other_half(const Object& object);
   Status load_body(Object& object);
+  Status load_from_certificate(Object& key);
   Status load_subject(Object& object);
   [[nodiscard]] bool visible(const Object& object) const;
+  void add_statements();
 
   Connection& connection_;
   std::atomic<CK_ULONG>& handles_;

@@ -34,7 +34,7 @@ void Session::close() {
   if (!closed_.exchange(true) && !token_->gone()) token_->leave(handle_, read_write_);
 }
 
-CK_RV Session::login(CK_USER_TYPE type, const SecretBytes& pin) {
+CK_RV Session::login(CK_USER_TYPE type, const SecretBytes* pin) {
   switch (type) {
     case CKU_USER:
       return token_->login(Role::user, pin);
@@ -47,7 +47,7 @@ CK_RV Session::login(CK_USER_TYPE type, const SecretBytes& pin) {
   }
 }
 
-CK_RV Session::confirm(const SecretBytes& pin) {
+CK_RV Session::confirm(const SecretBytes* pin) {
   const Guard lock(mutex_);
   bool any = false;
   for (const auto& operation : operations_)

@@ -23,7 +23,8 @@ class Session {
   /// Once: leaves the token; the last session logs out.
   void close();
 
-  CK_RV login(CK_USER_TYPE type, const SecretBytes& pin);
+  /// A null PIN is typed on the reader's keys.
+  CK_RV login(CK_USER_TYPE type, const SecretBytes* pin);
   CK_RV logout();
   CK_RV init_pin(const SecretBytes& pin);
   CK_RV set_pin(const SecretBytes& old_pin, const SecretBytes& new_pin);
@@ -75,7 +76,7 @@ class Session {
   CK_RV find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mechanism, Operation& out);
   CK_RV sign_on_card(const Operation& operation, const CardInput& input, Output& out);
   CK_RV decrypt_on_card(Operation& operation, ByteView cryptogram, Output& out);
-  CK_RV confirm(const SecretBytes& pin);
+  CK_RV confirm(const SecretBytes* pin);
   /// Whether this session may write such an object. CKR_SESSION_READ_ONLY, CKR_USER_NOT_LOGGED_IN.
   [[nodiscard]] CK_RV may_write(bool on_token, bool is_private) const;
 

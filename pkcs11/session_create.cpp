@@ -19,8 +19,12 @@ CK_RV check_pairing(ObjectStore& objects, const Object& certificate) {
   }
   for (Object* other : objects.with_id(info.id)) {
     if (!std::holds_alternative<card::KeyInfo>(other->info)) continue;
+    // Known from another session's login and not to be seen by this one.
+    if (objects.find(other->handle) == nullptr) return CKR_USER_NOT_LOGGED_IN;
     const auto loaded = objects.load(other->handle, Need::body);
     if (!loaded) return report(loaded.error());
+    // Without its public half the key cannot be compared here; the driver decides.
+    if (!other->public_key) continue;
     if (certificate.certificate->key != other->public_key) return CKR_TEMPLATE_INCONSISTENT;
   }
   return CKR_OK;

@@ -105,6 +105,7 @@ CK_RV Session::destroy(CK_OBJECT_HANDLE handle) {
   return token_->with_objects([&](ObjectStore& objects) -> CK_RV {
     const Object* object = objects.find(handle);
     if (object == nullptr) return CKR_OBJECT_HANDLE_INVALID;
+    if (object->is_statement()) return CKR_ACTION_PROHIBITED;
     if (const CK_RV rv = may_write(object->on_token(), object->is_private()); rv != CKR_OK) {
       return rv;
     }

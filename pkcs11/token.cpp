@@ -54,8 +54,9 @@ void Token::leave(CK_SESSION_HANDLE session, bool read_write) {
   static_cast<void>(settled(connection_.logout()));
 }
 
-CK_RV Token::login(Role role, const SecretBytes& pin) {
+CK_RV Token::login(Role role, const SecretBytes* pin) {
   const Guard lock(mutex_);
+  if (pin == nullptr && !connection_.takes_pin_from_pad(role)) return CKR_ARGUMENTS_BAD;
   if (const auto who = connection_.role()) {
     return *who == role ? CKR_USER_ALREADY_LOGGED_IN : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
   }
@@ -68,9 +69,10 @@ CK_RV Token::login(Role role, const SecretBytes& pin) {
   return settled(connection_.login(role, pin));
 }
 
-CK_RV Token::confirm(const SecretBytes& pin) {
+CK_RV Token::confirm(const SecretBytes* pin) {
   const Guard lock(mutex_);
   if (!role()) return CKR_USER_NOT_LOGGED_IN;
+  if (pin == nullptr && !connection_.takes_pin_from_pad(*role())) return CKR_ARGUMENTS_BAD;
   return settled(connection_.confirm(pin));
 }
 

@@ -54,8 +54,9 @@ class Token {
   /// A session less, with the session objects of it; the last one logs out.
   void leave(CK_SESSION_HANDLE session, bool read_write);
 
-  CK_RV login(card::Role role, const SecretBytes& pin);
-  CK_RV confirm(const SecretBytes& pin);
+  /// A null PIN is typed on the reader's keys: CKR_ARGUMENTS_BAD where it cannot be.
+  CK_RV login(card::Role role, const SecretBytes* pin);
+  CK_RV confirm(const SecretBytes* pin);
   CK_RV logout();
   CK_RV initialise(const std::string& label, const SecretBytes& so_pin);
   CK_RV set_user_pin(const SecretBytes& pin);

@@ -69,6 +69,7 @@ CK_RV Token::info(CK_TOKEN_INFO& out) {
   if (token.has_random) out.flags |= CKF_RNG;
   if (token.write_protected) out.flags |= CKF_WRITE_PROTECTED;
   if (token.initialized) out.flags |= CKF_TOKEN_INITIALIZED;
+  if (connection_.takes_pin_from_pad(Role::user)) out.flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
   fill_pin_flags(Role::user, user, out);
   if (model().has_so) fill_pin_flags(Role::security_officer, officer, out);
   out.ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;

@@ -14,7 +14,11 @@ demo_packages=(pcscd opensc opensc-pkcs11 openssl)
 test_packages=(
   "${demo_packages[@]}"
   libgtest-dev libgmock-dev libssl-dev libc6-dev python3 git
-  vsmartcard-vpcd libengine-gost-openssl gnutls-bin
+  vsmartcard-vpcd libengine-gost-openssl
+  # programs that use the module
+  gnutls-bin p11-kit p11-kit-modules libengine-pkcs11-openssl openssh-client openssh-server
+  openjdk-17-jdk-headless libnss3-tools poppler-utils nginx-light curl openvpn gnupg-pkcs11-scd
+  gpg gpg-agent gpgsm python3-pykcs11 valgrind mount
   clang-format clang-tidy iproute2 util-linux
 )
 

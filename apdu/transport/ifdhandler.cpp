@@ -5,6 +5,7 @@
 #include <PCSC/reader.h>
 #include <PCSC/wintypes.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <map>
 
@@ -30,6 +31,7 @@ using kilt::apdu::Protocol;
 constexpr std::uint8_t simultaneous_readers = 16;
 /// The control code that we give to a feature [PC/SC part 10 §2.2: the driver chooses it].
 constexpr DWORD tlv_properties_code = SCARD_CTL_CODE(0x330000 + FEATURE_GET_TLV_PROPERTIES);
+constexpr DWORD verify_pin_code = SCARD_CTL_CODE(0x330000 + FEATURE_VERIFY_PIN_DIRECT);
 /// Header, extended Lc and extended Le.
 constexpr std::size_t extended_frame = 4 + 3 + 2;
 
@@ -115,14 +117,17 @@ std::uint32_t max_apdu_data_size(const kilt::apdu::Limits& limits) {
   return static_cast<std::uint32_t>(limits.max_command - extended_frame);
 }
 
-Bytes feature_list() {
-  constexpr auto code = static_cast<std::uint32_t>(tlv_properties_code);
-  return {FEATURE_GET_TLV_PROPERTIES,
-          sizeof code,
-          static_cast<std::uint8_t>(code >> 24),
-          static_cast<std::uint8_t>(code >> 16),
-          static_cast<std::uint8_t>(code >> 8),
-          static_cast<std::uint8_t>(code)};
+void append_feature(Bytes& list, std::uint8_t feature, std::uint32_t code) {
+  kilt::append(list, {feature, sizeof code, static_cast<std::uint8_t>(code >> 24),
+                      static_cast<std::uint8_t>(code >> 16), static_cast<std::uint8_t>(code >> 8),
+                      static_cast<std::uint8_t>(code)});
+}
+
+Bytes feature_list(const IfdReader& reader) {
+  Bytes list;
+  if (reader.has_pin_pad()) append_feature(list, FEATURE_VERIFY_PIN_DIRECT, verify_pin_code);
+  append_feature(list, FEATURE_GET_TLV_PROPERTIES, tlv_properties_code);
+  return list;
 }
 
 /// Numbers in properties are little-endian [PC/SC part 10 §2.6.14].
@@ -202,7 +207,9 @@ RESPONSECODE IFDHCreateChannelByName(DWORD lun, LPSTR device_name) try {
   if (device_name == nullptr || (lun & 0xFFFF) != 0) return IFD_NO_SUCH_DEVICE;
   auto source = kilt::apdu::source_of_device(device_name);
   if (!source) return IFD_NO_SUCH_DEVICE;
-  auto reader = std::make_shared<IfdReader>(std::move(source));
+  // A simulated person at simulated keys: what they type (kilt-sim run --pinpad).
+  const char* typed = ::secure_getenv("KILT_PINPAD");
+  auto reader = std::make_shared<IfdReader>(std::move(source), typed != nullptr ? typed : "");
   const std::lock_guard lock(channels().mutex);
   channels().readers[lun] = std::move(reader);
   return IFD_SUCCESS;
@@ -264,14 +271,21 @@ RESPONSECODE IFDHTransmitToICC(DWORD lun, SCARD_IO_HEADER send_pci, PUCHAR comma
   return code;
 }
 
-RESPONSECODE IFDHControl(DWORD lun, DWORD code, PUCHAR, DWORD, PUCHAR answer, DWORD answer_room,
-                         LPDWORD answer_length) {
+RESPONSECODE IFDHControl(DWORD lun, DWORD code, PUCHAR request, DWORD request_length, PUCHAR answer,
+                         DWORD answer_room, LPDWORD answer_length) {
   return with_reader(lun, [&](IfdReader& reader) -> RESPONSECODE {
     if (answer_length == nullptr) return IFD_COMMUNICATION_ERROR;
     *answer_length = answer_room;
-    if (code == CM_IOCTL_GET_FEATURE_REQUEST) return give(feature_list(), answer, answer_length);
+    if (code == CM_IOCTL_GET_FEATURE_REQUEST)
+      return give(feature_list(reader), answer, answer_length);
     if (code == tlv_properties_code) {
       return give(tlv_properties(reader.limits()), answer, answer_length);
+    }
+    if (code == verify_pin_code && reader.has_pin_pad() && request != nullptr) {
+      const auto got = reader.verify_on_pad({request, request_length});
+      if (got) return give(*got, answer, answer_length);
+      *answer_length = 0;
+      return code_of(got.error());
     }
     *answer_length = 0;
     return IFD_ERROR_NOT_SUPPORTED;

@@ -123,4 +123,19 @@ Limits IfdReader::limits() {
   return limits_;
 }
 
+Result<Bytes> IfdReader::verify_on_pad(ByteView structure) {
+  const auto own_answer = [](std::uint16_t status) {
+    Bytes answer;
+    append_be16(answer, status);
+    return answer;
+  };
+  auto asked = parse_pin_verify_structure(structure);
+  if (!asked) return asked.take_error();
+  if (typed_ == "cancel") return own_answer(pad_status::cancelled);
+  if (typed_ == "nothing") return own_answer(pad_status::timed_out);
+  const auto command = command_with_pin(*asked, as_bytes(typed_));
+  if (!command) return own_answer(pad_status::wrong_length);
+  return transmit(command->view());
+}
+
 }  // namespace kilt::apdu

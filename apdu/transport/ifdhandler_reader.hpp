@@ -26,7 +26,10 @@ namespace kilt::apdu {
 class IfdReader {
  public:
   /// `source` has one reader; a second one would never be shown.
-  explicit IfdReader(std::unique_ptr<ReaderSource> source) : source_(std::move(source)) {}
+  /// `typed`: what a person types on the keys; empty: the reader has none. "cancel" and "nothing"
+  /// are the key that gives up, and nobody there.
+  explicit IfdReader(std::unique_ptr<ReaderSource> source, std::string typed = {})
+      : source_(std::move(source)), typed_(std::move(typed)) {}
 
   /// A card is in. After a change of cards that nobody saw it is false once, so that pcscd
   /// notices a removal and an insertion. A simulator that is not running is an empty reader.
@@ -47,6 +50,10 @@ class IfdReader {
   /// transport's. A card that was not powered up since it was put in counts as removed.
   Result<Bytes> transmit(ByteView command);
 
+  [[nodiscard]] bool has_pin_pad() const { return !typed_.empty(); }
+  /// Takes a PIN_VERIFY_STRUCTURE, has the PIN typed and the command sent. Errors: as transmit().
+  Result<Bytes> verify_on_pad(ByteView structure);
+
   [[nodiscard]] bool powered();
   /// Empty while the card is off.
   [[nodiscard]] Bytes atr();
@@ -59,6 +66,7 @@ class IfdReader {
   Result<Bytes> connect();
 
   const std::unique_ptr<ReaderSource> source_;
+  const std::string typed_;
 
   std::mutex card_mutex_;
   std::unique_ptr<Transport> card_;  // null: the card is off

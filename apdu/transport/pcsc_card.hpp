@@ -35,6 +35,8 @@ class PcscCard : public Transport {
   [[nodiscard]] Limits limits() const override { return limits_; }
   [[nodiscard]] bool is_simulated() const override { return state_.simulated; }
   Result<Bytes> transmit(ByteView command) override;
+  [[nodiscard]] bool has_pin_pad() const override { return verify_on_pad_ != 0; }
+  Result<Bytes> transmit_from_pad(ByteView command, const PinEntry& entry) override;
   Status reset() override;
   Result<std::uint64_t> begin() override;
   void end() override;
@@ -53,7 +55,9 @@ class PcscCard : public Transport {
         shown_as_(std::move(shown_as)),
         state_(std::move(state)) {}
   LONG open();
-  [[nodiscard]] Limits read_limits() const;
+  void read_features();
+  [[nodiscard]] Bytes ask_reader(DWORD control) const;
+  [[nodiscard]] Limits limits_by(ByteView properties_control) const;
   Error failure(LONG code, const char* doing);
   Error gone();
   Error service_gone(const char* doing);
@@ -70,6 +74,7 @@ class PcscCard : public Transport {
   SCARDHANDLE card_ = 0;
   DWORD active_ = 0;
   Limits limits_;
+  DWORD verify_on_pad_ = 0;  ///< the reader's control code; none: it has no pad
   Bytes answer_;
   std::uint64_t epoch_ = 1;
   Leave leave_ = Leave::as_it_is;
@@ -93,7 +98,7 @@ inline Result<std::unique_ptr<Transport>> PcscCard::connect(std::shared_ptr<Pcsc
     code = card->open();
     if (code == SCARD_S_SUCCESS) {
       if (!card->same_card_is_in()) continue;
-      card->limits_ = card->read_limits();
+      card->read_features();
       return std::unique_ptr<Transport>(std::move(card));
     }
     if (!service_lost(code)) break;
@@ -123,33 +128,48 @@ inline LONG PcscCard::open() {
                       &card_, &active_);
 }
 
+/// What the reader answers to a control code; empty if it does not.
+inline Bytes PcscCard::ask_reader(DWORD control) const {
+  std::array<std::uint8_t, 256> buffer{};
+  DWORD size = 0;
+  const LONG code = SCardControl(card_, control, nullptr, 0, buffer.data(), buffer.size(), &size);
+  if (code != SCARD_S_SUCCESS || size > buffer.size()) return {};
+  return {buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size)};
+}
+
+/// In a list of tag, length, value with one-byte lengths [PC/SC part 10 §2.2, §2.6.14].
+inline ByteView find_feature(ByteView list, std::uint8_t tag) {
+  while (list.size() >= 2 && list.size() - 2 >= list[1]) {
+    const ByteView value = list.subspan(2, list[1]);
+    if (list[0] == tag) return value;
+    list = list.subspan(2 + value.size());
+  }
+  return {};
+}
+
+/// Control codes are big-endian; 0: the reader has not this feature.
+inline DWORD control_code(ByteView value) {
+  if (value.size() != 4) return 0;
+  return static_cast<DWORD>(value[0]) << 24 | static_cast<DWORD>(value[1]) << 16 |
+         static_cast<DWORD>(value[2]) << 8 | value[3];
+}
+
+inline void PcscCard::read_features() {
+  const Bytes features = ask_reader(CM_IOCTL_GET_FEATURE_REQUEST);
+  verify_on_pad_ = control_code(find_feature(features, FEATURE_VERIFY_PIN_DIRECT));
+  limits_ = limits_by(find_feature(features, FEATURE_GET_TLV_PROPERTIES));
+}
+
 /// Extended APDUs only where the reader says how long they may be [PC/SC part 10 §2.6.14]; over
 /// T=0 they would need ENVELOPE, which no card here has.
-inline Limits PcscCard::read_limits() const {
-  std::array<std::uint8_t, 256> buffer{};
-  const auto ask = [&](DWORD control) {
-    DWORD size = 0;
-    const LONG code = SCardControl(card_, control, nullptr, 0, buffer.data(), buffer.size(), &size);
-    const bool usable = code == SCARD_S_SUCCESS && size <= buffer.size();
-    return ByteView(buffer).first(usable ? size : 0);
-  };
-  // Both answers are lists of tag, length, value with one-byte lengths.
-  const auto find = [](ByteView list, std::uint8_t tag) -> ByteView {
-    while (list.size() >= 2 && list.size() - 2 >= list[1]) {
-      const ByteView value = list.subspan(2, list[1]);
-      if (list[0] == tag) return value;
-      list = list.subspan(2 + value.size());
-    }
-    return {};
-  };
+inline Limits PcscCard::limits_by(ByteView properties_control) const {
   if (active_ != SCARD_PROTOCOL_T1) return {};
   Limits silent;
   silent.silent = true;
-  const ByteView control = find(ask(CM_IOCTL_GET_FEATURE_REQUEST), FEATURE_GET_TLV_PROPERTIES);
-  if (control.size() != 4) return silent;
-  const DWORD code = static_cast<DWORD>(control[0]) << 24 | static_cast<DWORD>(control[1]) << 16 |
-                     static_cast<DWORD>(control[2]) << 8 | control[3];  // big-endian
-  const ByteView size = find(ask(code), PCSCv2_PART10_PROPERTY_dwMaxAPDUDataSize);
+  const DWORD code = control_code(properties_control);
+  if (code == 0) return silent;
+  const Bytes properties = ask_reader(code);
+  const ByteView size = find_feature(properties, PCSCv2_PART10_PROPERTY_dwMaxAPDUDataSize);
   if (size.size() != 4) return silent;
   const std::size_t data = std::size_t{size[3]} << 24 | std::size_t{size[2]} << 16 |
                            std::size_t{size[1]} << 8 | size[0];  // little-endian
@@ -256,6 +276,22 @@ inline Result<Bytes> PcscCard::transmit(ByteView command) {
   Bytes answer(answer_.begin(), answer_.begin() + static_cast<std::ptrdiff_t>(size));
   // A deciphered secret must not stay behind in the buffer.
   wipe(std::span(answer_).first(size));
+  return answer;
+}
+
+inline Result<Bytes> PcscCard::transmit_from_pad(ByteView command, const PinEntry& entry) {
+  if (card_ == 0) return gone();
+  if (verify_on_pad_ == 0) return Transport::transmit_from_pad(command, entry);
+  const Bytes structure = pin_verify_structure(command, entry);
+  Bytes answer(258);
+  DWORD size = 0;
+  const LONG code =
+      SCardControl(card_, verify_on_pad_, structure.data(), static_cast<DWORD>(structure.size()),
+                   answer.data(), static_cast<DWORD>(answer.size()), &size);
+  if (code != SCARD_S_SUCCESS) return failure(code, "waiting for a PIN on the reader's keys");
+  if (size < 2 || size > answer.size())
+    return Error{ErrorKind::protocol, "the reader answers nothing to a PIN on its keys"};
+  answer.resize(size);
   return answer;
 }
 

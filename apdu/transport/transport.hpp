@@ -10,6 +10,7 @@
 
 #include "apdu/bytes.hpp"
 #include "apdu/result.hpp"
+#include "apdu/transport/pin_pad.hpp"
 
 namespace kilt::apdu {
 
@@ -55,6 +56,14 @@ class Transport {
 
   /// One exchange, exactly these bytes. The answer has at least the two status bytes.
   virtual Result<Bytes> transmit(ByteView command) = 0;
+  /// The reader has keys to type a PIN on, so that no program sees it.
+  [[nodiscard]] virtual bool has_pin_pad() const { return false; }
+  /// Waits for a person to type and has the reader send the command (case 3) with that PIN. The
+  /// answer is the card's, or the reader's own status word in its place (pad_status).
+  virtual Result<Bytes> transmit_from_pad(ByteView command, const PinEntry& entry) {
+    (void)command, (void)entry;
+    return Error{ErrorKind::unsupported, "the reader has no keys to type a PIN on"};
+  }
   /// Warm reset; begins a new epoch.
   virtual Status reset() = 0;
 

@@ -36,6 +36,7 @@ struct RunOptions {
   std::string count{};
   std::string trace{};
   bool guard = false;
+  std::string pinpad{};  ///< what a person types on the readers' keys; empty: they have none
   std::vector<std::string> command{};
 };
 

@@ -94,7 +94,8 @@ void become_daemon(int listener, int log, bool network) {
 }  // namespace
 
 Result<std::unique_ptr<Pcscd>> Pcscd::start(Loop& loop, const Workspace& workspace,
-                                            const std::vector<ReaderEntry>& readers, bool network) {
+                                            const std::vector<ReaderEntry>& readers,
+                                            const PcscdOptions& options) {
   if (::access(program, X_OK) != 0) {
     return Error{ErrorKind::unsupported, "/usr/sbin/pcscd is missing; install the package pcscd"};
   }
@@ -106,9 +107,11 @@ Result<std::unique_ptr<Pcscd>> Pcscd::start(Loop& loop, const Workspace& workspa
   auto listener = listen_on(pcscd->socket_);
   if (!listener) return listener.take_error();
   const UniqueFd log(::open(pcscd->log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  pcscd->pid_ = start_program({program, "--foreground", "--info", "--config", *configuration},
-                              sanitizer_environment(),
-                              [&] { become_daemon(listener->get(), log.get(), network); });
+  auto environment = sanitizer_environment();
+  if (!options.pinpad.empty()) environment.emplace_back("KILT_PINPAD", options.pinpad);
+  pcscd->pid_ =
+      start_program({program, "--foreground", "--info", "--config", *configuration}, environment,
+                    [&] { become_daemon(listener->get(), log.get(), options.network); });
   if (pcscd->pid_ < 0) return Error{ErrorKind::no_service, "pcscd cannot be forked"};
   return pcscd;
 }

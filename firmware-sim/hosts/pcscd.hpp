@@ -23,15 +23,20 @@ struct ReaderEntry {
   int channel = 0;
 };
 
+struct PcscdOptions {
+  bool network = false;  ///< in a network namespace of its own (for vpcd)
+  /// What the readers' driver is told that a person types on their keys.
+  std::string pinpad{};
+};
+
 class Pcscd {
  public:
   static constexpr std::size_t max_readers = 16;  ///< [facts sim-transport §1]
 
-  /// Starts the daemon; `network` = in a network namespace of its own (for vpcd). It is not ready
-  /// yet. Errors: unsupported (not installed), no_service.
+  /// Starts the daemon. It is not ready yet. Errors: unsupported (not installed), no_service.
   static Result<std::unique_ptr<Pcscd>> start(Loop& loop, const Workspace& workspace,
                                               const std::vector<ReaderEntry>& readers,
-                                              bool network);
+                                              const PcscdOptions& options);
   /// Kills what is still there.
   ~Pcscd();
   Pcscd(const Pcscd&) = delete;

@@ -269,7 +269,7 @@ Status Run::start_pcscd() {
   const bool vpcd = options_.via.kind == Via::Kind::vpcd;
   auto entries = vpcd ? vpcd_entries() : kilt_entries();
   if (!entries) return entries.take_error();
-  auto started = Pcscd::start(loop_, workspace_, *entries, vpcd);
+  auto started = Pcscd::start(loop_, workspace_, *entries, {vpcd, options_.pinpad});
   if (!started) return started.take_error();
   pcscd_ = std::move(*started);
   environment_.emplace_back("PCSCLITE_CSOCK_NAME", pcscd_->socket());

@@ -38,6 +38,13 @@ class Exports(unittest.TestCase):
                    "libstdc++.so", "libgcc_s.so", "libc.so", "libm.so", "libgmp.so", "ld-linux")
         self.assertEqual([l for l in libraries if not l.startswith(allowed)], [])
 
+    def test_nothing_of_ours_runs_when_the_process_ends(self):
+        """Destructors of static objects would be registered by one of these, and run in an order nobody knows."""
+        out = subprocess.run(["nm", "-D", "--undefined-only", os.path.join(BUILD, "lib", "kilt-pkcs11.so")],
+                             check=True, capture_output=True, text=True).stdout
+        names = {line.split()[-1].split("@")[0] for line in out.splitlines()}
+        self.assertEqual(names & {"__cxa_atexit", "atexit", "on_exit", "__cxa_thread_atexit_impl", "pthread_create"}, set())
+
     def test_relocations_are_read_only_after_start(self):
         for library in ("kilt-pkcs11.so", "libifdkilt.so"):
             out = subprocess.run(["readelf", "-dl", os.path.join(BUILD, "lib", library)],

@@ -77,6 +77,48 @@ TEST_F(Create, ACertificateForAKeyOnTheCard) {
   EXPECT_EQ(read(session, found[0], CKA_VALUE), der);
 }
 
+TEST_F(Create, ACertificateNeedsALogin) {
+  // NSS tries without one, and logs in when it is told to.
+  auto session = user_session();
+  const auto pair = generate(session);
+  const Bytes der = certificate_of(session, pair.public_key);
+  ASSERT_TRUE(is(C_Logout(session), CKR_OK));
+  CK_OBJECT_HANDLE handle = 0;
+  EXPECT_TRUE(
+      is(create(session, certificate_template(der, "\x01"), &handle), CKR_USER_NOT_LOGGED_IN));
+  ASSERT_TRUE(is(login(session), CKR_OK));
+  EXPECT_TRUE(is(create(session, certificate_template(der, "\x01"), &handle), CKR_OK));
+}
+
+TEST_F(Create, ACertificateForAKeyWhosePublicHalfHasAnotherId) {
+  // Java renames the private half first, and looks for the public key by the new id later.
+  const auto session = user_session();
+  const auto pair = generate(session);
+  const Bytes der = certificate_of(session, pair.public_key);
+  Attributes renamed;
+  renamed.add(CKA_ID, "renamed");
+  ASSERT_TRUE(is(C_SetAttributeValue(session, pair.private_key, renamed.data(), 1), CKR_OK));
+  EXPECT_EQ(read(session, pair.private_key, CKA_MODULUS),
+            read(session, pair.public_key, CKA_MODULUS));
+  CK_OBJECT_HANDLE handle = 0;
+  ASSERT_TRUE(is(create(session, certificate_template(der, "renamed"), &handle), CKR_OK));
+  // In a new process the card alone tells which halves belong together.
+  EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  const auto later = user_session();
+  const auto keys = find(later, Attributes().number(CKA_CLASS, CKO_PRIVATE_KEY));
+  ASSERT_EQ(keys.size(), 1U);
+  EXPECT_EQ(read(later, keys[0], CKA_MODULUS).size(), 128U);
+}
+
+TEST_F(Create, IdsAreAsLongAsClientsMakeThem) {
+  // Java names a CA's certificate by alias, issuer and serial number.
+  const auto session = user_session();
+  const std::string id(255, 'i');
+  const auto pair = generate(session, id);
+  const auto text = read(session, pair.private_key, CKA_ID);
+  EXPECT_EQ(std::string(text.begin(), text.end()), id);
+}
+
 TEST_F(Create, ACertificateOfAnotherKeyDoesNotTakeItsId) {
   const auto session = user_session();
   const auto one = generate(session, "\x01"), two = generate(session, "\x02");

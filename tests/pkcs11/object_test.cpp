@@ -60,7 +60,9 @@ TEST_F(Objects, SearchesAreOperations) {
   EXPECT_TRUE(is(C_FindObjects(session, found, 1, &count), CKR_OPERATION_NOT_INITIALIZED));
   EXPECT_TRUE(is(C_FindObjectsFinal(session), CKR_OPERATION_NOT_INITIALIZED));
   EXPECT_TRUE(is(C_FindObjectsInit(session, nullptr, 2), CKR_ARGUMENTS_BAD));
-  ASSERT_TRUE(is(C_FindObjectsInit(session, nullptr, 0), CKR_OK));
+  Attributes keys;
+  keys.number(CKA_KEY_TYPE, CKK_RSA);
+  ASSERT_TRUE(is(C_FindObjectsInit(session, keys.data(), keys.size()), CKR_OK));
   EXPECT_TRUE(is(C_FindObjectsInit(session, nullptr, 0), CKR_OPERATION_ACTIVE));
   for (const CK_ULONG wanted : {1UL, 1UL, 0UL}) {
     EXPECT_TRUE(is(C_FindObjects(session, found, 1, &count), CKR_OK));
@@ -191,6 +193,79 @@ TEST_F(Objects, AreDestroyed) {
   const auto again = generate(session, "\x01");
   EXPECT_NE(again.private_key, pair.private_key);
   EXPECT_NE(again.public_key, pair.public_key);
+}
+
+TEST_F(Objects, APrivateKeyLivesWithoutItsPublicHalf) {
+  const auto session = user_session();
+  const auto pair = generate(session);
+  const Bytes modulus = read(session, pair.public_key, CKA_MODULUS);
+  ASSERT_TRUE(is(C_DestroyObject(session, pair.public_key), CKR_OK));
+  ASSERT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  const auto later = user_session();
+  const auto keys = find(later, Attributes().number(CKA_CLASS, CKO_PRIVATE_KEY));
+  ASSERT_EQ(keys.size(), 1U);
+  // What cannot be told takes nothing from what can.
+  CK_ULONG type = 0;
+  CK_BBOOL sign = CK_FALSE;
+  CK_ATTRIBUTE asked[] = {{CKA_KEY_TYPE, &type, sizeof type},
+                          {CKA_MODULUS, nullptr, 0},
+                          {CKA_SIGN, &sign, sizeof sign}};
+  const CK_RV rv = C_GetAttributeValue(later, keys[0], asked, 3);
+  EXPECT_TRUE(rv == CKR_OK || rv == CKR_ATTRIBUTE_TYPE_INVALID) << p11::name_of_code(rv);
+  EXPECT_EQ(type, CKK_RSA);
+  EXPECT_EQ(sign, CK_TRUE);
+  if (rv == CKR_OK) {
+    EXPECT_EQ(asked[1].ulValueLen, modulus.size());
+  } else {
+    EXPECT_EQ(asked[1].ulValueLen, CK_UNAVAILABLE_INFORMATION);
+  }
+  EXPECT_TRUE(is(sign_once(later, keys[0]), CKR_OK));
+}
+
+TEST_F(Objects, ProfilesSayWhatTheTokenIsGoodFor) {
+  start();
+  const auto session = open(false);
+  const auto found = find(session, Attributes().number(CKA_CLASS, CKO_PROFILE));
+  std::vector<CK_ULONG> profiles;
+  for (const auto one : found) {
+    const Bytes value = read(session, one, CKA_PROFILE_ID);
+    CK_ULONG id = 0;
+    ASSERT_EQ(value.size(), sizeof id);
+    std::memcpy(&id, value.data(), sizeof id);
+    profiles.push_back(id);
+    EXPECT_EQ(read(session, one, CKA_MODIFIABLE)[0], CK_FALSE);
+  }
+  EXPECT_THAT(profiles,
+              ::testing::UnorderedElementsAre(CKP_BASELINE_PROVIDER, CKP_AUTHENTICATION_TOKEN,
+                                              CKP_PUBLIC_CERTIFICATES_TOKEN));
+  // Nobody changes, copies or destroys them.
+  const auto write = open();
+  EXPECT_TRUE(is(C_DestroyObject(write, found[0]), CKR_ACTION_PROHIBITED));
+  Attributes label;
+  label.add(CKA_LABEL, "mine");
+  EXPECT_TRUE(is(C_SetAttributeValue(write, found[0], label.data(), 1), CKR_ACTION_PROHIBITED));
+  CK_OBJECT_HANDLE copy = 0;
+  EXPECT_TRUE(is(C_CopyObject(write, found[0], nullptr, 0, &copy), CKR_ACTION_PROHIBITED));
+}
+
+TEST_F(Objects, MechanismsAreFoundByTheirClassOnly) {
+  start();
+  const auto session = open(false);
+  CK_ULONG count = 0;
+  ASSERT_TRUE(is(C_GetMechanismList(slot_of(reader_a), nullptr, &count), CKR_OK));
+  const auto found = find(session, Attributes().number(CKA_CLASS, CKO_MECHANISM));
+  EXPECT_EQ(found.size(), count);
+  EXPECT_EQ(find(session, Attributes()
+                              .number(CKA_CLASS, CKO_MECHANISM)
+                              .number(CKA_MECHANISM_TYPE, CKM_SHA256_RSA_PKCS))
+                .size(),
+            1U);
+  for (const auto one : find(session)) {
+    const Bytes value = read(session, one, CKA_CLASS);
+    EXPECT_NE(value[0], CKO_MECHANISM);
+  }
+  // The tokens have no clock, no counter and no display.
+  EXPECT_TRUE(find(session, Attributes().number(CKA_CLASS, CKO_HW_FEATURE)).empty());
 }
 
 TEST_F(Objects, TellTheirSize) {

@@ -47,12 +47,15 @@ class OtherCards : public ::testing::Test {
     session = std::make_unique<p11::Session>(1, 0, token, true, p11::Locking{});
   }
   CK_RV login(const std::string& pin, CK_USER_TYPE type = CKU_USER) {
-    return session->login(type, SecretBytes::copy_of(as_bytes(pin)));
+    const auto secret = SecretBytes::copy_of(as_bytes(pin));
+    return session->login(type, &secret);
   }
-  CK_OBJECT_HANDLE key() {
-    auto found = token->with_objects([](p11::ObjectStore& objects) {
-      Template any;
-      return objects.search(any);
+  CK_OBJECT_HANDLE key(CK_OBJECT_CLASS object_class = CKO_PRIVATE_KEY) {
+    auto found = token->with_objects([&](p11::ObjectStore& objects) {
+      const CK_ATTRIBUTE its_class{CKA_CLASS, &object_class, sizeof object_class};
+      Template wanted;
+      EXPECT_TRUE(is(Template::read(&its_class, 1, wanted), CKR_OK));
+      return objects.search(wanted);
     });
     EXPECT_TRUE(found.ok());
     return found && !found->empty() ? found->front() : 0;
@@ -182,7 +185,7 @@ TEST_F(OtherCards, ThatAnswerNonsense) {
   state->directory.certificates = {broken};
   start();
   // A certificate that is none is still an object, of octets.
-  const auto handle = key();
+  const auto handle = key(CKO_CERTIFICATE);
   ASSERT_NE(handle, 0U);
   CK_BYTE room[16];
   CK_ATTRIBUTE list[] = {{CKA_VALUE, room, sizeof room}, {CKA_SUBJECT, nullptr, 0}};

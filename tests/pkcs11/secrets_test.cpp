@@ -45,6 +45,39 @@ TEST_F(Secrets, NeitherLogNorTraceHoldsAPin) {
   }
 }
 
+TEST_F(Secrets, CallsAreLoggedWithTheirArgumentsAndWithoutContents) {
+  ::setenv("KILT_LOG", ("debug:" + directory.file("log")).c_str(), 1);
+  const auto session = user_session();
+  const auto pair = generate(session, "\x5A", "label-to-be-seen");
+  const std::string contents = "contents-of-a-private-paper";
+  EXPECT_TRUE(is(sign_once(session, pair.private_key, CKM_SHA256_RSA_PKCS,
+                           Bytes(contents.begin(), contents.end())),
+                 CKR_OK));
+  Attributes data;
+  data.number(CKA_CLASS, CKO_DATA).flag(CKA_TOKEN, true).flag(CKA_PRIVATE, true);
+  data.add(CKA_VALUE, contents);
+  CK_OBJECT_HANDLE handle = 0;
+  EXPECT_TRUE(is(C_CreateObject(session, data.data(), data.size(), &handle), CKR_OK));
+  // Room that holds something of the caller's, which is nobody's business.
+  std::string room = contents;
+  CK_ATTRIBUTE asked{CKA_LABEL, room.data(), room.size()};
+  EXPECT_TRUE(is(C_GetAttributeValue(session, pair.private_key, &asked, 1), CKR_OK));
+  EXPECT_TRUE(is(C_SignInit(session, nullptr, pair.private_key), CKR_ARGUMENTS_BAD));
+  EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+
+  const auto text = as_text(directory.read("log"));
+  for (const char* seen :
+       {"C_Login: session ", ", user 1, pin given", "C_Login = CKR_OK",
+        "C_GenerateKeyPair: session ", "mechanism CKM_RSA_PKCS_KEY_PAIR_GEN",
+        "CKA_LABEL \"label-to-be-seen\"", "CKA_ID 5A", "CKA_MODULUS_BITS 1024", "CKA_TOKEN true",
+        "mechanism CKM_SHA256_RSA_PKCS, key ", "data (27 octets), answer has room for 256",
+        "CKA_VALUE (27 octets)", "mechanism none", "C_SignInit = CKR_ARGUMENTS_BAD"}) {
+    EXPECT_NE(text.find(seen), std::string::npos) << seen;
+  }
+  EXPECT_EQ(text.find(contents), std::string::npos);
+  EXPECT_EQ(text.find(to_hex(as_bytes(contents))), std::string::npos);
+}
+
 TEST_F(Secrets, ALogLineIsOneLine) {
   const auto path = directory.file("log");
   ASSERT_TRUE(p11::open_log("info:" + path));

@@ -59,6 +59,29 @@ TEST_F(Sessions, RefuseUsersThatDoNotExist) {
   EXPECT_TRUE(is(login(77, user_pin), CKR_SESSION_HANDLE_INVALID));
 }
 
+TEST_F(Sessions, AUserHasNoName) {
+  start();
+  const auto session = open();
+  const std::string name = "somebody";
+  EXPECT_TRUE(
+      is(C_LoginUser(session, CKU_USER, utf8(user_pin), user_pin.size(), utf8(name), name.size()),
+         CKR_ARGUMENTS_BAD));
+  EXPECT_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+  EXPECT_TRUE(
+      is(C_LoginUser(session, CKU_USER, utf8(user_pin), user_pin.size(), nullptr, 0), CKR_OK));
+  EXPECT_EQ(state(session), CKS_RW_USER_FUNCTIONS);
+}
+
+TEST_F(Sessions, APinThatIsNotThereNeedsKeysOnTheReader) {
+  start();
+  const auto session = open();
+  EXPECT_TRUE(is(C_Login(session, CKU_USER, nullptr, 0), CKR_ARGUMENTS_BAD));
+  EXPECT_EQ(token_flags() & CKF_PROTECTED_AUTHENTICATION_PATH, 0U);
+  // An empty PIN is a PIN, and a wrong one: it is not sent.
+  CK_UTF8CHAR nothing[1] = {0};
+  EXPECT_TRUE(is(C_Login(session, CKU_USER, nothing, 0), CKR_PIN_INCORRECT));
+}
+
 TEST_F(Sessions, TheLastOneLogsOut) {
   const auto first = user_session();
   const auto second = open(false);
@@ -104,7 +127,6 @@ TEST_F(Sessions, WhatIsNotThereSaysSo) {
   EXPECT_TRUE(
       is(C_GenerateKey(session, &mechanism, nullptr, 0, &object), CKR_FUNCTION_NOT_SUPPORTED));
   EXPECT_TRUE(is(C_WrapKey(session, &mechanism, 1, 1, &byte, &size), CKR_FUNCTION_NOT_SUPPORTED));
-  EXPECT_TRUE(is(C_LoginUser(session, CKU_USER, &byte, 1, &byte, 1), CKR_FUNCTION_NOT_SUPPORTED));
   EXPECT_TRUE(is(C_MessageSignInit(session, &mechanism, 1), CKR_FUNCTION_NOT_SUPPORTED));
   EXPECT_TRUE(is(C_GetFunctionStatus(session), CKR_FUNCTION_NOT_PARALLEL));
   EXPECT_TRUE(is(C_CancelFunction(session), CKR_FUNCTION_NOT_PARALLEL));

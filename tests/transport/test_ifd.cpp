@@ -75,11 +75,11 @@ class Reader {
     const auto receive = [](int fd, unsigned char* at, std::size_t n) {
       return ::recv(fd, at, n, 0);
     };
-    std::vector<unsigned char> request(5 + size);
     const auto length = static_cast<std::uint32_t>(size);
-    request[0] = static_cast<unsigned char>(operation);
-    std::memcpy(request.data() + 1, &length, 4);
-    if (size > 0) std::memcpy(request.data() + 5, data, size);
+    unsigned char start[5] = {static_cast<unsigned char>(operation)};
+    std::memcpy(start + 1, &length, 4);
+    std::vector<unsigned char> request(start, start + 5);
+    if (size > 0) request.insert(request.end(), data, data + size);
     unsigned char head[5];
     if (!all(send, request.data(), request.size()) || !all(receive, head, 5)) return false;
     std::uint32_t answer_length = 0;
