@@ -94,7 +94,7 @@ class Card {
   /// Whether this PIN can be typed on the reader's keys: there are some, and the card takes the PIN
   /// as it is typed.
   [[nodiscard]] virtual bool takes_pin_from_pad(Role) { return false; }
-  /// As login(), with a PIN that no program sees. Also cancelled, timeout.
+  /// As login(), with a PIN that no program sees. Also cancelled (given up, or nobody was there).
   virtual Status login_from_pad(Role) {
     return Error{ErrorKind::unsupported, "this card's PIN cannot be typed on a reader's keys"};
   }

@@ -46,7 +46,7 @@ Result<apdu::ResponseApdu> Link::send_from_pad(const Command& command) {
   namespace pad = apdu::pad_status;
   switch (response->status.value) {
     case pad::timed_out:
-      return Error{ErrorKind::timeout, "nobody typed a PIN on the reader's keys in time",
+      return Error{ErrorKind::cancelled, "nobody typed a PIN on the reader's keys in time",
                    pad::timed_out};
     case pad::cancelled:
       return Error{ErrorKind::cancelled, "the PIN was given up on the reader's keys",

@@ -41,7 +41,7 @@ class Link {
   /// refused (nothing was sent) for an assumed command on a reader that is not simulated without
   /// allow_assumed, and for a destroying one of evidence related or weaker without allow_destroy
   /// or allow_assumed. The text names card, operation and the way to help (`kilt trace record`).
-  /// A command from the pad: also unsupported (the reader has none), cancelled, timeout, pin_length
+  /// A command from the pad: also unsupported (the reader has none), cancelled, pin_length
   /// by what the person did.
   Result<apdu::ResponseApdu> send(const Command& command);
 

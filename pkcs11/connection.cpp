@@ -93,7 +93,12 @@ Result<card::TokenInfo> Connection::token_info() {
 bool Connection::is_count_low(const card::PinInfo& info) const {
   // Nobody gives a PIN fewer than three tries.
   if (info.tries_left) return *info.tries_left < std::max(memory_of(info.role).most, 3);
-  return memory_of(info.role).failed && !info.logged_in;
+  return memory_of(info.role).failures > 0 && !info.logged_in;
+}
+
+bool Connection::is_final_try(const card::PinInfo& info) const {
+  if (info.tries_left) return *info.tries_left == 1;
+  return memory_of(info.role).failures > 0 && !info.logged_in;
 }
 
 bool Connection::restore_login() {
@@ -101,7 +106,8 @@ bool Connection::restore_login() {
   if (!who || pin_.empty()) return false;
   const auto info = pin_status(*who);
   // A try that was lost since means that somebody else guesses, or that the PIN is another one.
-  if (!info || info->blocked || !info->tries_left || is_count_low(*info)) {
+  // Where nobody tells the counter, a try lost elsewhere is not seen: this risks one, once.
+  if (!info || info->blocked || is_count_low(*info)) {
     log(LogLevel::warn, "the login was lost and not restored: a PIN try was spent since");
     return false;
   }
@@ -123,7 +129,9 @@ Status Connection::guard_last_try(Role role, const card::PinInfo& info) {
   }
   // Somebody's right PIN is active, so the counter is full.
   if (policy_.spend_last_try || info.logged_in) return {};
-  const bool last = info.tries_left ? *info.tries_left <= 1 : memory_of(role).failed;
+  // Where nobody tells the counter, a slip of the finger is forgiven once. No card is known that
+  // gives a PIN fewer than three tries.
+  const bool last = info.tries_left ? *info.tries_left <= 1 : memory_of(role).failures >= 2;
   if (!last) return {};
   Error error{ErrorKind::pin_last_try,
               std::string("this could use up the last try of the ") + person(role) +
@@ -136,12 +144,12 @@ Status Connection::guard_last_try(Role role, const card::PinInfo& info) {
 void Connection::remember(Role role, const SecretBytes* pin, const Status& outcome) {
   PinMemory& memory = memory_of(role);
   if (!outcome) {
-    if (outcome.error().kind == ErrorKind::pin_incorrect) memory.failed = true;
+    if (outcome.error().kind == ErrorKind::pin_incorrect) ++memory.failures;
     return;
   }
   const auto& factory = model().factory;
   const std::string& known = role == Role::user ? factory.user_pin : factory.so_pin;
-  memory.failed = false;
+  memory.failures = 0;
   memory.factory = pin != nullptr && !known.empty() && pin->equals(as_bytes(known));
 }
 

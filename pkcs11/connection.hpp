@@ -80,6 +80,8 @@ class Connection {
   /// Whether tries are missing from that PIN's counter, as far as can be known: some cards do not
   /// tell the counter's maximum, and then the highest value seen here stands for it.
   [[nodiscard]] bool is_count_low(const card::PinInfo& info) const;
+  /// The next wrong PIN may be the last that the card takes, as far as can be known.
+  [[nodiscard]] bool is_final_try(const card::PinInfo& info) const;
   /// Objects were changed by us: what was read before is old.
   void objects_changed() { ++generation_; }
   /// For a forked child.
@@ -88,8 +90,8 @@ class Connection {
  private:
   struct PinMemory {
     bool factory = false;
-    bool failed = false;  ///< a try was lost through us since the last right PIN
-    int most = 0;         ///< the highest counter seen
+    unsigned failures = 0;  ///< tries lost through us since the last right PIN
+    int most = 0;           ///< the highest counter seen
   };
 
   Result<apdu::Transaction> begin();

@@ -125,10 +125,6 @@ Status ObjectStore::refresh(const card::ObjectClasses& wanted) {
 card::ObjectClasses ObjectStore::classes_of(const Template& wanted) const {
   card::ObjectClasses all;
   all.private_keys = connection_.role() == card::Role::user;
-  // What only the module says of a token costs no look at the card.
-  if (wanted.find(CKA_PROFILE_ID) != nullptr || wanted.find(CKA_MECHANISM_TYPE) != nullptr) {
-    return {false, false, false, false};
-  }
   if (wanted.find(CKA_CLASS) == nullptr) return all;
   const auto one = wanted.number(CKA_CLASS);
   return {all.private_keys && one == CKO_PRIVATE_KEY, one == CKO_PUBLIC_KEY, one == CKO_CERTIFICATE,
@@ -273,11 +269,12 @@ Result<bool> ObjectStore::matches(CK_OBJECT_HANDLE handle, const Template& wante
 
 Result<std::vector<CK_OBJECT_HANDLE>> ObjectStore::search(const Template& wanted) {
   if (auto fresh = refresh(classes_of(wanted)); !fresh) return fresh.take_error();
-  // [P11 3.1 §4.12] mechanism objects are found only where their class is asked for.
-  const bool with_mechanisms = wanted.number(CKA_CLASS) == CKO_MECHANISM;
+  // [P11 3.1 §4.12] mechanism objects are found only where their class is asked for; we treat
+  // profiles alike, for a list of somebody's keys is no place for them (README).
+  const auto asked = wanted.number(CKA_CLASS);
   std::vector<CK_OBJECT_HANDLE> all, found;
   for (const auto& [handle, object] : objects_) {
-    if (with_mechanisms || object.object_class() != CKO_MECHANISM) all.push_back(handle);
+    if (!object.is_statement() || object.object_class() == asked) all.push_back(handle);
   }
   for (const auto handle : all) {
     const auto fits = matches(handle, wanted);

@@ -36,7 +36,7 @@ void Token::fill_pin_flags(Role role, const card::PinInfo& pin, CK_TOKEN_INFO& o
   };
   set(user && pin.initialized, CKF_USER_PIN_INITIALIZED, 0);
   set(connection_.is_count_low(pin), CKF_USER_PIN_COUNT_LOW, CKF_SO_PIN_COUNT_LOW);
-  set(pin.tries_left == 1 && !pin.blocked, CKF_USER_PIN_FINAL_TRY, CKF_SO_PIN_FINAL_TRY);
+  set(connection_.is_final_try(pin) && !pin.blocked, CKF_USER_PIN_FINAL_TRY, CKF_SO_PIN_FINAL_TRY);
   set(pin.blocked, CKF_USER_PIN_LOCKED, CKF_SO_PIN_LOCKED);
   set(connection_.has_factory_pin(role), CKF_USER_PIN_TO_BE_CHANGED, CKF_SO_PIN_TO_BE_CHANGED);
 }

@@ -41,6 +41,12 @@ void CardProcess::ask(CardRequest request, ByteView payload, Done done) {
   if (link_) link_->send({static_cast<std::uint8_t>(request), copy_of(payload)});
 }
 
+void CardProcess::hush() {
+  ready_ = nullptr;
+  done_ = nullptr;
+  on_death = nullptr;
+}
+
 void CardProcess::hear(const Message& message) {
   if (ready_) return hear_ready(message);
   constexpr std::size_t meters_size = 8;
@@ -74,7 +80,8 @@ void CardProcess::died() {
     ready_ = nullptr;
     return ready(Error{ErrorKind::internal, "the card's process ended before the card was ready"});
   }
-  if (on_death) on_death();
+  // A copy: whoever hears of it may want to hear nothing more.
+  if (const auto tell = on_death) tell();
 }
 
 }  // namespace kilt::sim

@@ -68,6 +68,8 @@ class CardProcess {
   void ask(CardRequest request, ByteView payload, Done done);
   /// The process ended by itself, for example by a kill fault.
   std::function<void()> on_death;
+  /// Nobody wants to hear of this card any more: what it still says is not passed on.
+  void hush();
 
  private:
   void hear(const Message& message);

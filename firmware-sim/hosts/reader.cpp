@@ -63,7 +63,9 @@ void Reader::card_ready(const Result<CardFacts>& facts) {
 
 void Reader::drop_card() {
   if (!card_) return;
-  // Destroyed from the loop: this may be called from inside one of its callbacks.
+  // Destroyed from the loop: this may be called from inside one of its callbacks. An answer that is
+  // under way already belongs to nobody.
+  card_->hush();
   loop_.post([old = std::shared_ptr<CardProcess>(std::move(card_))] {});
   meter_.card_left();
   const bool was_in = facts_.has_value();

@@ -141,8 +141,9 @@ class Nss(ForeignTest):
         exported = self.nss("certutil", "-L", "-n", self.nickname("SIGN"), "-a", "-f", self.pin).stdout
         self.assertEqual(self.openssl("x509", "-outform", "DER", input=exported).stdout_bytes,
                          self.openssl("x509", "-in", self.path("nss.pem"), "-outform", "DER").stdout_bytes)
-        self.database("-mechanisms", "RSA")  # to delete a certificate certutil does not log in by itself
-        self.nss("certutil", "-D", "-n", self.nickname("TEST CA"), "-f", self.pin)
+        # certutil -D does not log in (see below), so another program deletes the authority's certificate.
+        self.sim.run("pkcs11-tool", "--module", MODULE, "--login", "--pin", self.card.user_pin, "--delete-object", "--type", "cert",
+                     "--label", "TEST CA")
         self.assertNotIn(self.nickname("TEST CA"), self.certificates())
         self.on_token("certutil", "-F", "-n", self.nickname("SIGN"))
         self.assertNotIn("Object;", self.objects())
@@ -198,7 +199,7 @@ class Nss(ForeignTest):
     # pk12util
 
     def test_key_from_a_file_is_imported_or_refused(self):
-        """NSS opens the file by itself and gives the key to C_CreateObject: no C_UnwrapKey, and no secret key on the card."""
+        """NSS opens the file by itself and gives the key to C_CreateObject; C_UnwrapKey is not needed."""
         self.enrolled(labels=("SIGN",))
         self.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.path("file.key"), "-out", self.path("file.pem"),
                      "-subj", "/CN=FILE", "-days", "30")

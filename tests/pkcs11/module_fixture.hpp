@@ -167,17 +167,7 @@ class Cryptoki : public ::testing::Test {
                    CKR_OK));
     return pair;
   }
-  /// What is on the card or was made in a session: all that is found but what the module says of
-  /// the token.
-  static std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session) {
-    auto all = find(session, {});
-    std::erase_if(all, [&](auto one) {
-      const Bytes object_class = read(session, one, CKA_CLASS);
-      return object_class[0] == CKO_PROFILE;
-    });
-    return all;
-  }
-  static std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session, Attributes wanted) {
+  static std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session, Attributes wanted = {}) {
     EXPECT_TRUE(is(C_FindObjectsInit(session, wanted.data(), wanted.size()), CKR_OK));
     std::vector<CK_OBJECT_HANDLE> all(64);
     CK_ULONG count = 0;

@@ -94,33 +94,52 @@ TEST_F(OtherCards, APinBeforeEveryUse) {
   EXPECT_EQ(state->logins, 3U);
 }
 
-TEST_F(OtherCards, WhereNobodyTellsTheCounterOneFailureIsEnough) {
+TEST_F(OtherCards, WhereNobodyTellsTheCounterTwoFailuresAreEnough) {
   state->tries.reset();
   start();
+  const auto flags = [&] {
+    CK_TOKEN_INFO info{};
+    EXPECT_TRUE(is(token->info(info), CKR_OK));
+    return info.flags & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
+  };
+  EXPECT_EQ(flags(), 0U);
+  // A slip, and right.
+  EXPECT_TRUE(is(login("0000"), CKR_PIN_INCORRECT));
+  EXPECT_EQ(flags(), CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
+  EXPECT_TRUE(is(login("1234"), CKR_OK));
+  EXPECT_EQ(flags(), 0U);
+  EXPECT_TRUE(is(session->logout(), CKR_OK));
+  // Two wrong ones, and nothing is sent any more.
+  EXPECT_TRUE(is(login("0000"), CKR_PIN_INCORRECT));
   EXPECT_TRUE(is(login("0000"), CKR_PIN_INCORRECT));
   EXPECT_TRUE(is(login("0000"), CKR_FUNCTION_FAILED));
   EXPECT_TRUE(is(login("1234"), CKR_FUNCTION_FAILED));
-  EXPECT_EQ(state->logins, 1U);
-  CK_TOKEN_INFO info{};
-  EXPECT_TRUE(is(token->info(info), CKR_OK));
-  EXPECT_TRUE(info.flags & CKF_USER_PIN_COUNT_LOW);
+  EXPECT_EQ(state->logins, 4U);
+  EXPECT_EQ(flags(), CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY);
   start({true, true});
   EXPECT_TRUE(is(login("0000"), CKR_PIN_INCORRECT));
   EXPECT_TRUE(is(login("1234"), CKR_OK));
 }
 
-TEST_F(OtherCards, WhereNobodyTellsTheCounterALoginDoesNotReturn) {
+TEST_F(OtherCards, WhereNobodyTellsTheCounterALoginReturnsAtTheRiskOfOneTry) {
+  // An eToken resets with every program that ends [facts etoken §5.4: stop after one 6300].
   start();
   ASSERT_TRUE(is(login("1234"), CKR_OK));
   const auto handle = key();
-  state->login_lost = true;
-  EXPECT_TRUE(is(sign(handle), CKR_OK)) << "full counter: restored";
+  state->tries.reset();
   state->login_lost = true;
   state->logged_in = false;
-  state->tries.reset();
-  EXPECT_TRUE(is(sign(handle), CKR_USER_NOT_LOGGED_IN));
+  EXPECT_TRUE(is(sign(handle), CKR_OK));
   EXPECT_EQ(state->logins, 2U);
+  // The PIN is another one now: one try, and not one more.
+  state->pin = "another";
+  state->login_lost = true;
+  state->logged_in = false;
+  EXPECT_TRUE(is(sign(handle), CKR_USER_NOT_LOGGED_IN));
+  EXPECT_EQ(state->logins, 3U);
   EXPECT_FALSE(token->role().has_value());
+  EXPECT_TRUE(is(sign(handle), CKR_KEY_HANDLE_INVALID));
+  EXPECT_EQ(state->logins, 3U);
 }
 
 TEST_F(OtherCards, APinThatChangedMeanwhileCostsOneTry) {

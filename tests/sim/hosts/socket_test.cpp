@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tests/sim/hosts/running_sim.hpp"
 
 namespace kilt::sim::test {
@@ -217,6 +220,25 @@ TEST_F(Socket, PulledInTheMiddleOfACommand) {
   sim_.control({"insert"});
   EXPECT_EQ(client.ask('C').code, 0);
   EXPECT_THAT(client.apdu(challenge), HasSubstr("9000"));
+}
+
+TEST_F(Socket, PulledWhileAnAnswerIsUnderWay) {
+  // The answer of a card that just left arrives in the same round of the loop, and is nobody's.
+  std::atomic<bool> over{false};
+  std::thread busy([&] {
+    Client client(sim_.socket());
+    while (!over) {
+      if (client.ask('T', from_hex(challenge).value()).code != 0) client.ask('C');
+    }
+  });
+  for (int round = 0; round < 40; ++round) {
+    sim_.control({"remove"});
+    sim_.control({"insert"});
+  }
+  over = true;
+  busy.join();
+  EXPECT_TRUE(lives(sim_.pid()));
+  EXPECT_EQ(connected().ask('S').code, 0);
 }
 
 TEST_F(Socket, ScriptedFaults) {
