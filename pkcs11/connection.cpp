@@ -32,7 +32,7 @@ std::optional<Role> Connection::role() const {
 }
 
 Result<apdu::Transaction> Connection::begin() {
-  if (gone_) return Error{ErrorKind::removed, "the token was taken out"};
+  if (gone_) return settle({ErrorKind::removed, "the token was taken out"});
   auto transaction = apdu::Transaction::begin(card_->link().transport());
   if (!transaction) return settle(transaction.take_error());
   if (transaction->epoch() == epoch_) return transaction;
@@ -56,6 +56,7 @@ Error Connection::settle(Error error) {
     case ErrorKind::no_reader:
     case ErrorKind::no_service:
       gone_ = true;
+      removal_told_ = true;  // by this very error
       error.kind = ErrorKind::removed;
       break;
     case ErrorKind::not_logged_in:
@@ -168,6 +169,7 @@ Status Connection::checked_login(Role role, const SecretBytes* pin) {
 Status Connection::login(Role role, const SecretBytes* pin) {
   auto done = with_card([&](card::Card&) { return checked_login(role, pin); });
   if (!done) return done;
+  ++logins_;
   role_ = static_cast<int>(role);
   ++generation_;
   if (policy_.cache && pin != nullptr) pin_ = pin->clone();

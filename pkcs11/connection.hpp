@@ -31,8 +31,12 @@ class Connection {
   /// The card or its reader went away. Asked and told from any thread, without the lock.
   [[nodiscard]] bool gone() const { return gone_; }
   void mark_gone() { gone_ = true; }
+  /// True once: the application has not been told yet that the token is gone.
+  [[nodiscard]] bool tell_removal() { return !removal_told_.exchange(true); }
   /// Who is logged in through us. Asked from any thread, without the lock.
   [[nodiscard]] std::optional<card::Role> role() const;
+  /// Another number for each login, 0 while nobody is logged in. Asked from any thread.
+  [[nodiscard]] unsigned login_number() const { return role_ < 0 ? 0 : logins_.load(); }
   /// Grows when somebody else may have changed the card, and at login and logout: what was read
   /// of its objects before is old.
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
@@ -112,7 +116,9 @@ class Connection {
   std::unique_ptr<card::Card> card_;
   PinPolicy policy_;
   std::atomic<bool> gone_{false};
+  std::atomic<bool> removal_told_{false};
   std::atomic<int> role_{-1};
+  std::atomic<unsigned> logins_{0};
   std::uint64_t epoch_ = 0;
   std::uint64_t generation_ = 0;
   std::uint64_t resets_ = 0;

@@ -41,18 +41,15 @@ CK_RV Module::session(CK_SESSION_HANDLE handle, bool look, std::shared_ptr<Sessi
   auto session = lookup(handle);
   if (!session) return CKR_SESSION_HANDLE_INVALID;
   const auto& token = session->token();
+  if (look && !token->gone()) slots_.refresh(false);
   if (!token->gone()) {
-    if (look) slots_.refresh(false);
-    if (!token->gone()) {
-      out = std::move(session);
-      return CKR_OK;
-    }
-    drop_sessions_of(token);
-    return CKR_DEVICE_REMOVED;
+    out = std::move(session);
+    return CKR_OK;
   }
-  // [P11 3.1 §5.6.1] a removal closes every session with the token.
+  // [P11 3.1 §5.6.1] a removal closes every session with the token. Whoever noticed it, one call
+  // with such a session says so.
   drop_sessions_of(token);
-  return CKR_SESSION_HANDLE_INVALID;
+  return token->tell_removal() ? CKR_DEVICE_REMOVED : CKR_SESSION_HANDLE_INVALID;
 }
 
 void Module::drop_sessions_of(const std::shared_ptr<Token>& token) {

@@ -28,7 +28,8 @@ struct Operation {
   std::variant<card::KeyInfo, card::PublicKey> key;
   /// The card wants the PIN before this use and C_Login(CKU_CONTEXT_SPECIFIC) has not come yet.
   bool unconfirmed = false;
-  bool multi_part = false;             ///< an Update has come
+  unsigned login = 0;       ///< of a private key: Connection::login_number() at the beginning
+  bool multi_part = false;  ///< an Update has come
   std::optional<Digester> digester{};  ///< where the mechanism hashes
   Bytes gathered{};                    ///< where it takes its input at once
   /// What the card decrypted although the caller's buffer was too small: its second call is

@@ -49,6 +49,7 @@ CK_RV Session::login(CK_USER_TYPE type, const SecretBytes* pin) {
 
 CK_RV Session::confirm(const SecretBytes* pin) {
   const Guard lock(mutex_);
+  end_operations_of_old_logins();
   bool any = false;
   for (const auto& operation : operations_)
     any = any || (operation && std::holds_alternative<card::KeyInfo>(operation->key));

@@ -70,6 +70,8 @@ class Session {
   CK_RV random(CK_BYTE* out, CK_ULONG size);
 
  private:
+  /// Operations with private keys end with the login that they began under [P11 3.1 §5.6.10].
+  void end_operations_of_old_logins();
   /// The operation if it is active, has taken no part yet (one-shot) or may have (final).
   Operation* active(Use use, bool one_shot);
   void end(Use use) { operations_[static_cast<std::size_t>(use)].reset(); }

@@ -43,6 +43,7 @@ CK_RV Session::find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mecha
       if (info == nullptr) return CKR_KEY_TYPE_INCONSISTENT;
       if (const CK_RV rv = begin(*info); rv != CKR_OK) return rv;
       out.unconfirmed = info->always_authenticate;
+      out.login = token_->login_number();
       out.key = *info;
       return CKR_OK;
     }
@@ -58,6 +59,7 @@ CK_RV Session::find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mecha
 
 CK_RV Session::begin(Use use, const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
   const Guard lock(mutex_);
+  end_operations_of_old_logins();
   auto& place = operations_[static_cast<std::size_t>(use)];
   if (mechanism == nullptr) {
     if (!place) return CKR_ARGUMENTS_BAD;
@@ -72,7 +74,15 @@ CK_RV Session::begin(Use use, const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE ke
   return CKR_OK;
 }
 
+void Session::end_operations_of_old_logins() {
+  for (auto& operation : operations_) {
+    if (!operation || !std::holds_alternative<card::KeyInfo>(operation->key)) continue;
+    if (operation->login != token_->login_number()) operation.reset();
+  }
+}
+
 Operation* Session::active(Use use, bool one_shot) {
+  end_operations_of_old_logins();
   auto& place = operations_[static_cast<std::size_t>(use)];
   if (!place || (one_shot && place->multi_part)) return nullptr;
   return &*place;

@@ -27,7 +27,9 @@ class Token {
   [[nodiscard]] const card::CardModel& model() const { return connection_.model(); }
   [[nodiscard]] bool gone() const { return connection_.gone(); }
   void mark_gone() { connection_.mark_gone(); }
+  [[nodiscard]] bool tell_removal() { return connection_.tell_removal(); }
   [[nodiscard]] std::optional<card::Role> role() const { return connection_.role(); }
+  [[nodiscard]] unsigned login_number() const { return connection_.login_number(); }
   [[nodiscard]] std::uint64_t insertions() const { return insertions_; }
   /// The tokens that the device carries, of which this is one; empty where it is the only one.
   [[nodiscard]] const std::vector<card::Application>& applications() const { return applications_; }

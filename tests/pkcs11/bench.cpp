@@ -12,10 +12,6 @@ using apdu::ReaderState;
 
 Bench* the_bench = nullptr;
 
-const sim::Profile& kaztoken() {
-  return *sim::find_profile("kaztoken");
-}
-
 /// A connection to the card that was in when it was made.
 class BenchTransport : public apdu::Transport {
  public:
@@ -36,9 +32,11 @@ class BenchTransport : public apdu::Transport {
   }
   [[nodiscard]] const std::string& reader() const override { return name_; }
   [[nodiscard]] ByteView atr() const override { return atr_; }
-  [[nodiscard]] apdu::Protocol protocol() const override { return apdu::Protocol::t1; }
+  [[nodiscard]] apdu::Protocol protocol() const override {
+    return card_->profile.protocol == sim::Protocol::t0 ? apdu::Protocol::t0 : apdu::Protocol::t1;
+  }
   [[nodiscard]] apdu::Limits limits() const override {
-    return {kaztoken().max_command, kaztoken().max_response, kaztoken().extended};
+    return {card_->profile.max_command, card_->profile.max_response, card_->profile.extended};
   }
   [[nodiscard]] bool is_simulated() const override { return true; }
 
@@ -169,11 +167,12 @@ Result<std::unique_ptr<apdu::Readers>> open_bench(const std::string&) {
 
 }  // namespace
 
-BenchCard::BenchCard(std::uint64_t seed, bool blank) {
+BenchCard::BenchCard(std::uint64_t seed, bool blank, const char* name)
+    : profile(*sim::find_profile(name)) {
   sim::ChipOptions options;
   options.seed = seed;
   options.blank = blank;
-  chip = kaztoken().make(nvram, options);
+  chip = profile.make(nvram, options);
 }
 
 Bench::Bench() {

@@ -18,7 +18,8 @@ namespace kilt::test {
 
 /// A card that can be put into any reader. Its memory stays when it is out.
 struct BenchCard {
-  explicit BenchCard(std::uint64_t seed = 7, bool blank = false);
+  explicit BenchCard(std::uint64_t seed = 7, bool blank = false, const char* profile = "kaztoken");
+  const sim::Profile& profile;
   sim::Nvram nvram;
   std::unique_ptr<sim::Chip> chip;
   Bytes unknown_atr{};  ///< instead of a chip: a card that nobody knows

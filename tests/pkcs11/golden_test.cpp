@@ -5,8 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "pkcs11/mechanism.hpp"
+#include "pkcs11/padded.hpp"
+#include "tests/openssl.hpp"
 #include "tests/pkcs11/create_helpers.hpp"
 #include "tests/pkcs11/module_fixture.hpp"
+#include "tests/pkcs11/test_cards.hpp"
 
 namespace kilt::test {
 namespace {
@@ -64,6 +67,9 @@ constexpr Named attributes[] = {
     {CKA_DESTROYABLE, "DESTROYABLE"},
     {CKA_ALWAYS_AUTHENTICATE, "ALWAYS_AUTHENTICATE"},
     {CKA_WRAP_WITH_TRUSTED, "WRAP_WITH_TRUSTED"},
+    {CKA_ALLOWED_MECHANISMS, "ALLOWED_MECHANISMS"},
+    {CKA_MECHANISM_TYPE, "MECHANISM_TYPE"},
+    {CKA_PROFILE_ID, "PROFILE_ID"},
 };
 
 constexpr Named token_flags_named[] = {
@@ -74,6 +80,18 @@ constexpr Named token_flags_named[] = {
     {CKF_PROTECTED_AUTHENTICATION_PATH, "PROTECTED_AUTHENTICATION_PATH"},
     {CKF_TOKEN_INITIALIZED, "TOKEN_INITIALIZED"},
     {CKF_USER_PIN_TO_BE_CHANGED, "USER_PIN_TO_BE_CHANGED"},
+};
+
+constexpr Named pin_flags_named[] = {
+    {CKF_USER_PIN_INITIALIZED, "USER_PIN_INITIALIZED"},
+    {CKF_USER_PIN_COUNT_LOW, "USER_PIN_COUNT_LOW"},
+    {CKF_USER_PIN_FINAL_TRY, "USER_PIN_FINAL_TRY"},
+    {CKF_USER_PIN_LOCKED, "USER_PIN_LOCKED"},
+    {CKF_USER_PIN_TO_BE_CHANGED, "USER_PIN_TO_BE_CHANGED"},
+    {CKF_SO_PIN_COUNT_LOW, "SO_PIN_COUNT_LOW"},
+    {CKF_SO_PIN_FINAL_TRY, "SO_PIN_FINAL_TRY"},
+    {CKF_SO_PIN_LOCKED, "SO_PIN_LOCKED"},
+    {CKF_SO_PIN_TO_BE_CHANGED, "SO_PIN_TO_BE_CHANGED"},
 };
 
 constexpr Named mechanism_flags[] = {
@@ -97,8 +115,12 @@ ordered_json flags(const Named (&names)[N], CK_FLAGS value) {
   return list;
 }
 
-class Golden : public Cryptoki {
+class Golden : public Cryptoki, public ::testing::WithParamInterface<TestCard> {
  protected:
+  Golden() {
+    card = std::make_shared<BenchCard>(7, false, GetParam().profile);
+    bench.insert(reader_a, card);
+  }
   static ordered_json attributes_of(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
     ordered_json all;
     for (const auto& [type, name] : attributes) {
@@ -133,37 +155,101 @@ class Golden : public Cryptoki {
     }
     return all;
   }
+  /// The flags that PINs have, and when they change: with each wrong PIN, down to the last.
+  ordered_json pin_states() {
+    ordered_json states = ordered_json::array();
+    ordered_json last;
+    const auto note = [&](const std::string& when) {
+      auto now = flags(pin_flags_named, token_flags());
+      if (now != last) states.push_back({{"when", when}, {"flags", now}});
+      last = std::move(now);
+    };
+    note("as delivered");
+    const auto session = open();
+    EXPECT_TRUE(is(login(session, GetParam().user_pin), CKR_OK));
+    note("user logged in");
+    EXPECT_TRUE(is(C_Logout(session), CKR_OK));
+    note("logged out");
+    CK_RV rv = CKR_PIN_INCORRECT;
+    for (int wrong = 1; rv == CKR_PIN_INCORRECT && wrong < 40; ++wrong) {
+      rv = login(session, "99999999");
+      note("after wrong PIN " + std::to_string(wrong));
+    }
+    EXPECT_TRUE(is(rv, CKR_PIN_LOCKED));
+    if (login(session, GetParam().officer_pin, CKU_SO) == CKR_OK) {
+      const std::string pin = GetParam().user_pin;
+      EXPECT_TRUE(is(C_InitPIN(session, utf8(pin), pin.size()), CKR_OK));
+      EXPECT_TRUE(is(C_Logout(session), CKR_OK));
+      note("set anew by the security officer");
+    }
+    EXPECT_TRUE(is(C_CloseSession(session), CKR_OK));
+    return states;
+  }
+  [[nodiscard]] ordered_json token() const {
+    CK_TOKEN_INFO info{};
+    EXPECT_TRUE(is(C_GetTokenInfo(slot_of(reader_a), &info), CKR_OK));
+    const auto version = [](const CK_VERSION& v) {
+      return std::to_string(v.major) + "." + std::to_string(v.minor);
+    };
+    return {{"label", p11::unpadded(info.label, sizeof info.label)},
+            {"manufacturer", p11::unpadded(info.manufacturerID, sizeof info.manufacturerID)},
+            {"model", p11::unpadded(info.model, sizeof info.model)},
+            {"serial length", p11::unpadded(info.serialNumber, sizeof info.serialNumber).size()},
+            {"PIN lengths", {info.ulMinPinLen, info.ulMaxPinLen}},
+            {"hardware", version(info.hardwareVersion)},
+            {"firmware", version(info.firmwareVersion)},
+            {"flags", flags(token_flags_named, info.flags)}};
+  }
+  /// Null where the card has no such objects.
+  static ordered_json data_object(CK_SESSION_HANDLE session) {
+    auto note = Attributes()
+                    .number(CKA_CLASS, CKO_DATA)
+                    .flag(CKA_TOKEN, true)
+                    .add(CKA_LABEL, "note")
+                    .add(CKA_APPLICATION, "test")
+                    .add(CKA_VALUE, "text");
+    CK_OBJECT_HANDLE data = 0;
+    const CK_RV rv = C_CreateObject(session, note.data(), note.size(), &data);
+    return rv == CKR_OK ? attributes_of(session, data) : ordered_json(p11::name_of_code(rv));
+  }
 };
 
-TEST_F(Golden, Kaztoken) {
-  const auto session = user_session();
+TEST_P(Golden, IsAsInItsFile) {
+  TemporaryDirectory directory;
+  const auto config = directory.write("kilt.toml", as_bytes("spend_last_try = true\n"));
+  ::setenv("KILT_CONFIG", config.c_str(), 1);
+  start();
+  ordered_json now = {
+      {"token", token()}, {"PIN states", pin_states()}, {"mechanisms", mechanisms()}};
+  const auto session = open();
+  ASSERT_TRUE(is(login(session, GetParam().user_pin), CKR_OK));
   const auto pair = generate(session, "\x45", "AUTH", 2048);
   card::PublicKey key;
   key.modulus = read(session, pair.public_key, CKA_MODULUS);
   key.exponent = read(session, pair.public_key, CKA_PUBLIC_EXPONENT);
   auto from = certificate_template(certificate_for(key, "Owner"), "\x45");
-  CK_OBJECT_HANDLE certificate = 0, data = 0;
+  CK_OBJECT_HANDLE certificate = 0;
   ASSERT_TRUE(is(C_CreateObject(session, from.data(), from.size(), &certificate), CKR_OK));
-  auto note = Attributes()
-                  .number(CKA_CLASS, CKO_DATA)
-                  .flag(CKA_TOKEN, true)
-                  .add(CKA_LABEL, "note")
-                  .add(CKA_APPLICATION, "test")
-                  .add(CKA_VALUE, "text");
-  ASSERT_TRUE(is(C_CreateObject(session, note.data(), note.size(), &data), CKR_OK));
-  const ordered_json now = {{"token flags", flags(token_flags_named, token_flags())},
-                            {"mechanisms", mechanisms()},
-                            {"private key", attributes_of(session, pair.private_key)},
-                            {"public key", attributes_of(session, pair.public_key)},
-                            {"certificate", attributes_of(session, certificate)},
-                            {"data", attributes_of(session, data)}};
-  const std::string path = KILT_SOURCE_DIR "/tests/golden/pkcs11-kaztoken.json";
+  now["private key"] = attributes_of(session, pair.private_key);
+  now["public key"] = attributes_of(session, pair.public_key);
+  now["certificate"] = attributes_of(session, certificate);
+  now["data"] = data_object(session);
+  for (const char* name : {"profile", "mechanism"}) {
+    const CK_OBJECT_CLASS kind = std::string(name) == "profile" ? CKO_PROFILE : CKO_MECHANISM;
+    const auto found = find(session, Attributes().number(CKA_CLASS, kind));
+    ASSERT_FALSE(found.empty());
+    now[name] = attributes_of(session, found.front());
+  }
+  const std::string path =
+      KILT_SOURCE_DIR "/tests/golden/pkcs11-" + std::string(GetParam().profile) + ".json";
   const char* mode = ::getenv("KILT_GOLDEN");
   if (mode != nullptr && std::string(mode) == "write") std::ofstream(path) << now.dump(1) << "\n";
   std::ifstream file(path);
   ASSERT_TRUE(file) << path << " is missing; KILT_GOLDEN=write makes it";
   EXPECT_EQ(now.dump(1), ordered_json::parse(file).dump(1));
 }
+
+INSTANTIATE_TEST_SUITE_P(Cards, Golden, ::testing::ValuesIn(test_cards), name_of_card);
 
 }  // namespace
 }  // namespace kilt::test

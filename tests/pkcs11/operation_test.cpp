@@ -243,13 +243,19 @@ TEST_F(Operations, AContextLoginNeedsAnOperation) {
   EXPECT_TRUE(is(login(session, "99999999", CKU_CONTEXT_SPECIFIC), CKR_PIN_INCORRECT));
 }
 
-TEST_F(Operations, ALogoutEndsWhatTheKeyCouldDo) {
+TEST_F(Operations, ALogoutEndsOperationsWithPrivateKeys) {
   ASSERT_TRUE(is(sign_init(), CKR_OK));
   EXPECT_TRUE(is(C_Logout(session), CKR_OK));
   Bytes signature(128);
   CK_ULONG size = 128;
   EXPECT_TRUE(is(C_Sign(session, bytes_of(message), message.size(), signature.data(), &size),
-                 CKR_USER_NOT_LOGGED_IN));
+                 CKR_OPERATION_NOT_INITIALIZED));
+  // Also for a login that came meanwhile, and in the way of nothing.
+  EXPECT_TRUE(is(login(session), CKR_OK));
+  EXPECT_TRUE(is(C_Sign(session, bytes_of(message), message.size(), signature.data(), &size),
+                 CKR_OPERATION_NOT_INITIALIZED));
+  const auto keys = find(session, Attributes().number(CKA_CLASS, CKO_PRIVATE_KEY));
+  EXPECT_TRUE(is(sign_once(session, keys.at(0)), CKR_OK));
 }
 
 TEST_F(Operations, LaterSignaturesCostTwoExchanges) {
