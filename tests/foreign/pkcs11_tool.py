@@ -249,6 +249,17 @@ class Flows:
     def fork(self):
         self.attempt(self.user, "--test-fork")
 
+    def threads(self):
+        """Three threads, each with what its letters say: initialise, get info, wait, log in (as -l says), slots, tokens."""
+        said = self.user("--use-locking", "--test-threads", "ILGISLT0", "--test-threads", "ILGISLT0SLT0", "--test-threads", "ILSLT0", "-O")
+        for thread in range(3):
+            self.test.assertRegex(said.stdout + said.stderr, rf"thread:{thread} state:-1, rv:CKR_OK")
+
+    def elliptic(self):
+        """No card of these makes such keys as NIST's; the tool finds it out by the list of mechanisms."""
+        refused = self.user("--test-ec", "--id", "55", "--key-type", "EC:secp256r1", ok=False)
+        self.test.assertIn("not supported", refused.stdout + refused.stderr)
+
     def hotplug(self):
         """A person's dialogue with `pkcs11-tool --test-hotplug`: it lists on return, then waits for an event."""
         with Dialogue(["pkcs11-tool", "--module", MODULE, "--test-hotplug"], self.sim.env) as tool:
@@ -294,6 +305,8 @@ class Flows:
         self.operation("change the PIN", self.change_pin)
         self.operation("self test", self.self_test)
         self.fork()
+        self.threads()
+        self.elliptic()
         self.hotplug()
         self.operation("set a blocked PIN", self.unblock)
         self.operation("unblock by PUK", self.unblock_by_puk)

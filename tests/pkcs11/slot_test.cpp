@@ -179,5 +179,55 @@ TEST_F(Slots, ABlankTokenSaysSo) {
   EXPECT_FALSE(info.flags & (CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED));
 }
 
+TEST_F(Slots, ADeviceWithTwoTokensHasTwo) {
+  bench.insert(reader_a, std::make_shared<BenchCard>(7, false, "jacarta-combined"));
+  initialize();
+  const auto ids = slots(true);
+  ASSERT_EQ(ids.size(), 2U);
+  EXPECT_LT(ids[1], 1UL << 31);
+  CK_SLOT_INFO about[2]{};
+  CK_TOKEN_INFO tokens[2]{};
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(is(C_GetSlotInfo(ids[i], &about[i]), CKR_OK));
+    ASSERT_TRUE(is(C_GetTokenInfo(ids[i], &tokens[i]), CKR_OK));
+    EXPECT_TRUE(about[i].flags & CKF_TOKEN_PRESENT);
+  }
+  EXPECT_NE(std::memcmp(about[0].slotDescription, about[1].slotDescription, 64), 0);
+
+  // Each has its own login, keys and sessions, and they take turns on one chip.
+  CK_SESSION_HANDLE sessions[2]{};
+  CK_OBJECT_HANDLE keys[2]{};
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(is(
+        C_OpenSession(ids[i], CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &sessions[i]),
+        CKR_OK));
+    EXPECT_EQ(state(sessions[i]), CKS_RW_PUBLIC_SESSION);
+    ASSERT_TRUE(is(login(sessions[i], "1234567890"), CKR_OK));
+    keys[i] = generate(sessions[i], "\x01", i == 0 ? "ONE" : "TWO", 2048).private_key;
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 2; ++i)
+      EXPECT_TRUE(is(sign_once(sessions[i], keys[i]), CKR_OK)) << i;
+  }
+  EXPECT_TRUE(is(sign_once(sessions[0], keys[1]), CKR_KEY_HANDLE_INVALID));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(find(sessions[i], Attributes().number(CKA_CLASS, CKO_PRIVATE_KEY)).size(), 1U);
+  }
+  ASSERT_TRUE(is(C_Logout(sessions[0]), CKR_OK));
+  EXPECT_EQ(state(sessions[1]), CKS_RW_USER_FUNCTIONS);
+  EXPECT_TRUE(is(sign_once(sessions[1], keys[1]), CKR_OK));
+
+  // Both leave together, and another card in the reader is one token again.
+  bench.pull(reader_a);
+  for (const auto session : sessions) {
+    CK_SESSION_INFO info{};
+    EXPECT_TRUE(is(C_GetSessionInfo(session, &info), CKR_DEVICE_REMOVED));
+  }
+  EXPECT_TRUE(slots(true).empty());
+  bench.insert(reader_a, std::make_shared<BenchCard>(9));
+  EXPECT_EQ(slots(true).size(), 1U);
+  EXPECT_EQ(slots(false).size(), 2U) << "slots never go away";
+}
+
 }  // namespace
 }  // namespace kilt::test
