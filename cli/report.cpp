@@ -38,7 +38,8 @@ std::string hint_of(const Report& report) {
 
 Report perhaps_done(Error error, bool begun, const std::string& what) {
   const bool answer_lost = error.kind == ErrorKind::removed || error.kind == ErrorKind::transport ||
-                           error.kind == ErrorKind::timeout || error.kind == ErrorKind::no_service;
+                           error.kind == ErrorKind::timeout ||
+                           error.kind == ErrorKind::no_service || error.kind == ErrorKind::protocol;
   Report report(std::move(error));
   if (begun && answer_lost) {
     report.hint = what +

@@ -92,7 +92,6 @@ class EtokenCard final : public Card {
   Result<Bytes> compute(const KeyInfo& key, ByteView block, bool decrypts);
   Result<Bytes> compute_once(std::uint16_t id, ByteView block, bool decrypts);
   [[nodiscard]] Status check_reader(const apdu::CommandApdu& command) const;
-  bool only_key_on_card(std::uint16_t id);
 
   // -- etoken72k_enrol.cpp
   Status prepare_write(const char* what);

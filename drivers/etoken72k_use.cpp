@@ -45,12 +45,6 @@ Status check_key(const KeyInfo& key) {
 
 }  // namespace
 
-bool EtokenCard::only_key_on_card(std::uint16_t id) {
-  return ids_ && std::all_of(ids_->begin(), ids_->end(), [&](std::uint16_t other) {
-           return other == id || kind_of(other) != file::key_pair;
-         });
-}
-
 Status EtokenCard::check_reader(const apdu::CommandApdu& command) const {
   if (!command.needs_extended()) return {};
   const auto& transport = link_->transport();
@@ -104,9 +98,10 @@ Result<Bytes> EtokenCard::compute(const KeyInfo& key, ByteView block, bool decry
   const auto path = object_directory(id);
   // Between two operations another program may have selected another key, and the card would
   // compute with that without a word. So a result that relies on the past is checked with the
-  // public key; where that is not known it is read once, unless the card has no other key.
+  // public key; where that is not known it is read once. That the card had one key when we looked
+  // says nothing: the other program may have made a second.
   bool relies_on_past = files_.was_selected(path);
-  if (relies_on_past && !public_values_.contains(id) && !only_key_on_card(id)) {
+  if (relies_on_past && !public_values_.contains(id)) {
     (void)public_value(id).ok();
     relies_on_past = false;
   }

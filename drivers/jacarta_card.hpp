@@ -93,7 +93,6 @@ class JacartaCard final : public Card {
   // -- jacarta_use.cpp: using keys
   Result<Bytes> compute(const KeyInfo& key, const Command& command, ByteView block);
   Result<Bytes> decrypt_with(const KeyInfo& key, Scheme scheme, ByteView input);
-  bool only_key_on_card(std::uint16_t index);
 
   // -- jacarta_enrol.cpp: making keys
   Status prepare_write(const char* what);

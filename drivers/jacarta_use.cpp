@@ -35,20 +35,6 @@ Result<Bytes> unwrapped(Bytes answer, bool in_object) {
 
 }  // namespace
 
-bool JacartaCard::only_key_on_card(std::uint16_t index) {
-  if (!objects_.is_listed(Area::hidden)) return false;
-  const auto all = objects_.ids(Area::hidden);
-  if (!all) return false;
-  std::size_t keys = 0;
-  bool is_there = false;
-  for (const auto fid : *all) {
-    if (!id::is_private_key(fid)) continue;
-    ++keys;
-    is_there = is_there || fid == (id::private_key | index);
-  }
-  return keys == 1 && is_there;
-}
-
 /// `block` is what the key's power is taken of: the result is judged by it.
 Result<Bytes> JacartaCard::compute(const KeyInfo& key, const Command& command, ByteView block) {
   auto index = index_of(key);
@@ -58,9 +44,10 @@ Result<Bytes> JacartaCard::compute(const KeyInfo& key, const Command& command, B
   // The current key object is the key [facts jacarta A4]. Between two operations another program
   // may have selected another, and the card would compute with that without a word. So a result
   // that relies on the past is checked with the public key; where that is not known it is read
-  // once, or the key is selected anew, unless the card has no other.
+  // once, or the key is selected anew. That the card had one key when we looked says nothing: the
+  // other program may have made a second.
   bool relies_on_past = files_.was_selected(object);
-  if (relies_on_past && !known_public_key(*index) && !only_key_on_card(*index)) {
+  if (relies_on_past && !known_public_key(*index)) {
     relies_on_past = false;
     (void)public_value(*index).ok();
   }

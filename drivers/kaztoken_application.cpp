@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "drivers/refusals.hpp"
+
 namespace kilt::card::kaztoken {
 
 using pkcs15::ended;
@@ -48,6 +50,15 @@ Result<Application::Directory*> Application::directory(pkcs15::Kind kind) {
     auto path = parse_path(pointer.path);
     if (!path) return path.take_error().within("reading ODF");
     auto read = files_.read_entries(*path);
+    if (!read && read.error().kind == ErrorKind::not_found) {
+      // A change whose end nobody saw can leave ODF naming a file that is gone. Its spare file, if
+      // there, has the state before; without one the directory begins anew, and keys are found in
+      // the chip (kaztoken_keys).
+      const auto spare = in_application(path->back() ^ 0x10);
+      read = files_.read_entries(spare);
+      if (!read && read.error().kind == ErrorKind::not_found) break;
+      path = spare;
+    }
     if (!read) return read.take_error();
     auto entries = pkcs15::split(read->content);
     if (!entries) return entries.take_error().within("reading " + to_string(*path));
@@ -151,7 +162,8 @@ Status Application::create_directory(pkcs15::Kind kind, Directory& directory,
   const std::size_t size = std::max(directory_size, (content.size() + 1023) / 1024 * 1024);
   if (auto status = fill_new_file(id, size, content); !status) return status;
   if (auto status = point_odf(kind, in_application(id)); !status) {
-    (void)files_.remove(in_application(id));
+    if (did_nothing(status.error())) (void)files_.remove(in_application(id));
+    forget();
     return status;
   }
   directory = {in_application(id), std::move(entries), size};
@@ -176,7 +188,8 @@ Status Application::switch_directory(pkcs15::Kind kind, Directory& directory,
   if (!filled) return filled;
   const FilePath old = directory.path;
   if (auto status = point_odf(kind, in_application(id)); !status) {
-    (void)files_.remove(in_application(id));
+    if (did_nothing(status.error())) (void)files_.remove(in_application(id));
+    forget();
     return status;
   }
   directory = {in_application(id), std::move(entries), size};

@@ -87,7 +87,6 @@ class KaztokenCard final : public Card {
   Result<Bytes> cached_file(const FilePath& path);
   Result<Bytes> compute(const KeyInfo& key, Purpose purpose, ByteView block);
   const PublicKey* known_public_key(const KeyInfo& key);
-  bool only_key_on_card(const KeyInfo& key);
 
   // -- kaztoken_enrol.cpp, kaztoken_install.cpp: making keys and certificates
   struct NewPair;
@@ -100,7 +99,8 @@ class KaztokenCard final : public Card {
   Result<KeyPair> finish_pair(const NewPair& pair, std::uint8_t reference, Status filled,
                               bool local);
   Result<PublicKeyInfo> relabel(const ListedPublicKey& key, const std::string& label);
-  void undo(const std::vector<FilePath>& files);
+  /// Removes what was made before a step that failed, if that step did nothing on the card.
+  void undo(const std::vector<FilePath>& files, const Error& why);
   Result<bool> has_value(const ListedPublicKey& candidate, const PublicKey& key);
   Result<std::optional<ListedKey>> key_of(const PublicKey& key, const Bytes& hint);
   Result<const ListedCertificate*> find_same(const std::vector<ListedCertificate>& all,

@@ -46,11 +46,13 @@ Status KaztokenCard::prepare_write(const char* what) {
   return {};
 }
 
-void KaztokenCard::undo(const std::vector<FilePath>& files) {
-  // After a removal of the card each of these fails at once.
+void KaztokenCard::undo(const std::vector<FilePath>& files, const Error& why) {
+  application_.forget();
+  undescribed_.reset();
+  // A directory may name them by now; and what none names is found, and taken, by the next change.
+  if (!did_nothing(why)) return;
   for (const auto& path : files)
     (void)files_.remove(path);
-  application_.forget();
 }
 
 Status KaztokenCard::check_new_key(const Bytes& id, const std::string& label, std::size_t bits) {
@@ -192,7 +194,7 @@ Result<std::uint8_t> KaztokenCard::create_files(NewPair& pair) {
   if (!file) return file.take_error();
   pair.public_file = *file;
   auto reference = keys_.create_pair(pair.value.bits(), references);
-  if (!reference) undo({*file});
+  if (!reference) undo({*file}, reference.error());
   return reference;
 }
 
@@ -202,18 +204,20 @@ Result<KeyPair> KaztokenCard::finish_pair(const NewPair& pair, std::uint8_t refe
   const std::vector<FilePath> made{public_key_file(reference), private_key_file(reference),
                                    pair.public_file};
   if (!filled) {
-    undo(made);
+    undo(made, filled.error());
     return filled.take_error();
   }
   auto public_key = write_public_key(pair, reference);
   if (!public_key) {
-    undo(made);
+    undo(made, public_key.error());
     return public_key.take_error();
   }
   auto private_key = write_private_key(pair, reference, local);
   if (!private_key) {
-    (void)replace_entry(Kind::public_keys, public_key->raw, std::nullopt);
-    undo(made);
+    if (did_nothing(private_key.error())) {
+      (void)replace_entry(Kind::public_keys, public_key->raw, std::nullopt);
+    }
+    undo(made, private_key.error());
     return private_key.take_error();
   }
   return KeyPair{std::move(*private_key), public_info(public_key->token, public_key->entry, local),
@@ -271,7 +275,7 @@ Result<PublicKeyInfo> KaztokenCard::store_public_key(const ImportRequest& reques
   pair.public_file = *file;
   auto listed = write_public_key(pair, 0);
   if (!listed) {
-    undo({*file});
+    undo({*file}, listed.error());
     return listed.take_error().within("storing a public key");
   }
   note_change();

@@ -140,7 +140,7 @@ Result<CertificateInfo> KaztokenCard::install_certificate(const CertificateReque
   auto status = application_.write_value(*file, der);
   if (status) status = application_.add(Kind::certificates, pkcs15::encode(entry));
   if (!status) {
-    undo({*file});
+    undo({*file}, status.error());
     return status.take_error().within("installing a certificate");
   }
   bodies_[*file] = copy_of(der);
@@ -177,7 +177,7 @@ Result<DataInfo> KaztokenCard::store_data(const DataRequest& request, ByteView v
   auto status = application_.write_value(*file, value);
   if (status) status = application_.add(Kind::data, pkcs15::encode(entry));
   if (!status) {
-    undo({*file});
+    undo({*file}, status.error());
     return status.take_error().within("storing a data object");
   }
   note_change();

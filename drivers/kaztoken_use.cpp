@@ -27,19 +27,14 @@ const PublicKey* KaztokenCard::known_public_key(const KeyInfo& key) {
   return known == public_values_.end() ? nullptr : &known->second;
 }
 
-bool KaztokenCard::only_key_on_card(const KeyInfo& key) {
-  if (!application_.is_read(Kind::private_keys)) return false;
-  const auto keys = private_keys();
-  return keys && keys->size() == 1 && keys->front().token == key.ref.token;
-}
-
 Result<Bytes> KaztokenCard::compute(const KeyInfo& key, Purpose purpose, ByteView block) {
   const auto reference = static_cast<std::uint8_t>(key.ref.token);
   // Between two operations another program may have set another key, and the card would compute
   // with that without a word. So a result that relies on the past is checked with the public key;
-  // where that is not known it is read once, or the key is set again, unless the card has no other.
+  // where that is not known it is read once, or the key is set again. That the card had one key
+  // when we looked says nothing: the other program may have made a second.
   bool relies_on_past = keys_.relies_on_past(reference, purpose);
-  if (relies_on_past && !known_public_key(key) && !only_key_on_card(key)) {
+  if (relies_on_past && !known_public_key(key)) {
     files_.begin();
     if (!read_public_key(key.ref)) keys_.forget();
     relies_on_past = keys_.relies_on_past(reference, purpose);

@@ -135,7 +135,7 @@ Result<std::uint16_t> KzidCard::put_certificate(pkcs15::CertificateEntry entry, 
   auto status = place_.write(*file, 0, der);
   if (status) status = directories_.add(Kind::certificates, pkcs15::encode(entry));
   if (!status) {
-    (void)place_.remove(*file);
+    if (did_nothing(status.error())) (void)place_.remove(*file);
     directories_.forget();
     return status.take_error();
   }

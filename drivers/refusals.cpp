@@ -33,6 +33,11 @@ Status check_block(ByteView input, std::size_t size) {
                                             " bytes, the key takes " + std::to_string(size)};
 }
 
+bool did_nothing(const Error& error) {
+  const auto sw1 = error.sw >> 8;
+  return sw1 == 0x64 || (sw1 >= 0x67 && sw1 <= 0x6F);
+}
+
 Error no_scheme() {
   return {ErrorKind::bad_argument, "the scheme does not fit an RSA key"};
 }

@@ -21,6 +21,11 @@ inline constexpr std::size_t longest_name = 255, longest_id = 255;
 /// bad_argument unless the input of an RSA operation has `size` bytes, the modulus' length.
 [[nodiscard]] Status check_block(ByteView input, std::size_t size);
 
+/// The card answered by a status word that says it did nothing [7816-4 §5.6]. After any other error
+/// (an answer that is lost or makes no sense) nobody knows what was done, and what was made before
+/// must stay: something on the card may name it by now.
+[[nodiscard]] bool did_nothing(const Error& error);
+
 /// bad_argument: a scheme of another type of key.
 [[nodiscard]] Error no_scheme();
 /// not_found: an ObjectRef of an object that was deleted.

@@ -173,7 +173,8 @@ Status Connection::login(Role role, const SecretBytes* pin) {
   role_ = static_cast<int>(role);
   ++generation_;
   if (policy_.cache && pin != nullptr) pin_ = pin->clone();
-  // Whatever becomes of this process, the card does not stay open.
+  // An end of this process that runs C_Finalize, or closes the connection, resets the card. After a
+  // kill pcscd leaves it as it is until nobody uses it and it is switched off (README).
   card_->link().transport().set_leave(apdu::Leave::reset);
   if (memory_of(role).factory) {
     log(LogLevel::warn, std::string("the ") + person(role) +
@@ -219,7 +220,11 @@ Status Connection::change_pin(Role role, const SecretBytes& old_pin, const Secre
     if (auto allowed = guard_last_try(role, *info); !allowed) return allowed;
     auto done = card.change_pin(role, old_pin, new_pin);
     remember(role, done ? &new_pin : &old_pin, done);
-    if (!done) return done;
+    if (!done) {
+      // A wrong PIN ends the card's login, but not the application's.
+      if (before && !pin_.empty()) static_cast<void>(restore_role(before, pin_).ok());
+      return done;
+    }
     if (before == role && policy_.cache) pin_ = new_pin.clone();
     if (auto back = restore_role(before, before == role ? new_pin : pin_); !back) {
       log(LogLevel::warn, "the PIN was changed, and its owner has to log in again");

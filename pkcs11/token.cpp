@@ -104,9 +104,20 @@ CK_RV Token::change_pin(const SecretBytes& old_pin, const SecretBytes& new_pin) 
   auto done = connection_.change_pin(who, old_pin, new_pin);
   // A blocked user PIN in a session without login: the "old PIN" is the one that unblocks, the
   // security officer's. This is what `pkcs11-tool --unlock-pin` sends.
-  if (!done && done.error().kind == ErrorKind::pin_blocked && !role() && model().has_so) {
+  if (!done && done.error().kind == ErrorKind::pin_blocked && !role() && model().has_so &&
+      !unblocking_failed_) {
     log(LogLevel::info, "the user's PIN is blocked; taking the old PIN as the security officer's");
-    done = connection_.unblock_user_pin(old_pin, new_pin);
+    const auto unblocked = connection_.unblock_user_pin(old_pin, new_pin);
+    // A program that repeats a user's PIN must not use up the officer's tries as well: once.
+    unblocking_failed_ = !unblocked && unblocked.error().kind == ErrorKind::pin_incorrect;
+    if (unblocking_failed_) {
+      log(LogLevel::warn,
+          "it is not; the user's PIN stays blocked, and this is not tried again before the token "
+          "is "
+          "put in anew");
+      return CKR_PIN_LOCKED;
+    }
+    return settled(unblocked);
   }
   return settled(done);
 }

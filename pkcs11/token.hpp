@@ -79,6 +79,7 @@ class Token {
   Connection connection_;
   ObjectStore objects_;
   std::uint64_t insertions_;
+  bool unblocking_failed_ = false;  ///< C_SetPIN with what was not the security officer's PIN
   std::atomic<CK_ULONG> sessions_{0};
   std::atomic<CK_ULONG> read_write_sessions_{0};
 };

@@ -10,6 +10,7 @@
 #include "cli/files.hpp"
 #include "cli/objects.hpp"
 #include "cli/text.hpp"
+#include "drivers/pairing.hpp"
 
 namespace kilt::cli {
 namespace {
@@ -77,7 +78,12 @@ Result<card::CertificateInfo> find_same(card::Card& card, const card::Certificat
   return Error{ErrorKind::not_found, "the certificate is not on the token"};
 }
 
-Result<Installed> put_on(card::Card& card, const card::CertificateRequest& request, ByteView der) {
+Result<Installed> put_on(card::Card& card, const card::CertificateRequest& request,
+                         const card::Certificate& certificate) {
+  if (auto fits = card::check_pairing(card, request.id, certificate); !fits) {
+    return fits.take_error();
+  }
+  const ByteView der = certificate.der;
   auto made = card.install_certificate(request, der);
   if (made) return Installed{*std::move(made), false};
   if (made.error().kind != ErrorKind::exists) return made.take_error();
@@ -119,7 +125,7 @@ Report install(Context& context, const Options& options) {
   auto result =
       session.logged_in(card::Role::user, *pin, context.spend_last_try, [&](card::Card& card) {
         begun = true;
-        return put_on(card, *request, certificate->der);
+        return put_on(card, *request, *certificate);
       });
   if (!result) {
     return perhaps_done(result.take_error(), begun,

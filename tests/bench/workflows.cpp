@@ -126,6 +126,8 @@ void sign(Client& client, Meter& meter, bool everything) {
     meter.step("find", [&] { key = client.private_key(first_id); });
   }
   meter.step("first signature", [&] { client.sign(key); });
+  // kilt reads the public key once, before it first relies on what the card has set.
+  meter.step("second signature", [&] { client.sign(key); });
   meter.step("later signature", [&] { client.sign(key); });
   meter.step("token info", [&] { client.read_token_info(); });
 }

@@ -40,6 +40,9 @@ TEST_F(EtokenCost, EverythingListedAndReadLogInAndSign) {
   ASSERT_TRUE(card->read_certificate(found.certificates[0].ref).ok());
   ASSERT_TRUE(card->sign(found.keys[0], Scheme::rsa_pkcs1, text).ok());
   const auto cost = spent();
+  // Reads the public key, because another program may have made a key since, and selected it.
+  ASSERT_TRUE(card->sign(found.keys[0], Scheme::rsa_pkcs1, text).ok());
+  EXPECT_LE(spent(), 4u);
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(card->sign(found.keys[0], Scheme::rsa_pkcs1, text).ok());
     EXPECT_EQ(spent(), 1u);

@@ -89,6 +89,9 @@ TEST_F(JacartaCost, FindAKeyByItsIdLogInAndSign) {
   login();
   ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
   EXPECT_LE(spent(), 15u);
+  // Reads the public key, because another program may have made a key since, and selected it.
+  ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
+  EXPECT_LE(spent(), 7u);
   ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
   EXPECT_EQ(spent(), 1u);
 }

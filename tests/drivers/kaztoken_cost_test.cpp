@@ -37,6 +37,10 @@ TEST_F(KaztokenCost, FindKeyByIdLogInAndSign) {
   login();
   ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
   EXPECT_LE(spent(), 12u);
+  // Before the driver relies on what is set, it reads the public key: another program may have made
+  // a key since, and set it.
+  ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
+  EXPECT_LE(spent(), 9u);
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
     EXPECT_EQ(spent(), 2u);

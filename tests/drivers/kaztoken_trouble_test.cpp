@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "drivers/pairing.hpp"
 #include "drivers/rsa_check.hpp"
 #include "drivers/rsa_padding.hpp"
 #include "tests/drivers/kaztoken_fixture.hpp"
@@ -128,6 +129,56 @@ class KaztokenTrouble : public Kaztoken {
       ASSERT_TRUE(pulled.ok() || was_done) << at << ": " << why(again);
     }
   }
+  /// Spoils the answer to each exchange of `operation` in turn: what the card did, nobody knows.
+  /// Afterwards all that is listed is there, and the operation can be done.
+  /// `spared`: a key that is being deleted, and may be listed until that is repeated.
+  void spoil(const Operation& operation, const card::KeyPair* witness = nullptr,
+             const Bytes& spared = {}) {
+    const std::function<void(Bytes&)> ways[] = {
+        [](Bytes& answer) { answer.resize(1); },
+        [](Bytes& answer) {
+          answer = {0x12, 0x34};
+        },
+        [](Bytes& answer) { answer.insert(answer.begin(), 300, 0x5A); },
+    };
+    const auto start = snapshot();
+    for (const auto& way : ways) {
+      for (std::uint64_t at = 1;; ++at) {
+        SCOPED_TRACE("exchange " + std::to_string(at));
+        restore(start);
+        login();
+        bench.exchanges = 0;
+        bench.distort = [&](Bytes& answer) {
+          if (bench.exchanges == at) way(answer);
+        };
+        (void)operation(*card).ok();
+        bench.distort = nullptr;
+        if (bench.exchanges < at) break;
+        reinsert();
+        if (witness != nullptr) log_in_and_prove(*witness);
+        login();
+        prove_everything(spared);
+        const auto again = operation(*card);
+        ASSERT_TRUE(again.ok() || again.error().kind == ErrorKind::exists ||
+                    again.error().kind == ErrorKind::not_found)
+            << why(again);
+        prove_everything();
+      }
+    }
+  }
+  /// Each key that is listed signs, each certificate that is listed can be read.
+  void prove_everything(const Bytes& spared = {}) {
+    const auto found = list();
+    for (const auto& key : found.keys) {
+      if (!spared.empty() && key.id == spared) continue;
+      const auto signature = card->sign(key, Scheme::rsa_pkcs1, text);
+      ASSERT_TRUE(signature.ok()) << key.label << ": " << why(signature);
+    }
+    for (const auto& certificate : found.certificates) {
+      const auto der = card->read_certificate(certificate.ref);
+      ASSERT_TRUE(der.ok()) << certificate.label << ": " << why(der);
+    }
+  }
   void restore_view() { reinsert(); }
 
   static Operation generating(std::string id) {
@@ -245,6 +296,77 @@ TEST_F(KaztokenTrouble, CutWhileTheUserPinIsMade) {
               "6F");
     EXPECT_EQ(to_hex(bench.chip->transmit(from_hex("80844E19").value()).bytes), "6985");
   }
+}
+
+TEST_F(KaztokenTrouble, SpoiledAnswersWhileTheFirstKeyIsGenerated) {
+  spoil(generating("1"));
+}
+
+TEST_F(KaztokenTrouble, SpoiledAnswersWhileASecondKeyIsGenerated) {
+  login();
+  const auto first = generate("0");
+  spoil(generating("1"), &first);
+}
+
+TEST_F(KaztokenTrouble, SpoiledAnswersWhileACertificateIsInstalled) {
+  login();
+  const auto first = generate("0");
+  spoil(installing(certificate_for(first.public_key, "Somebody", 600)), &first);
+}
+
+TEST_F(KaztokenTrouble, SpoiledAnswersWhileAKeyIsDeleted) {
+  login();
+  const auto first = generate("0");
+  for (const char* id : {"1", "2", "3"})
+    ASSERT_TRUE(
+        card
+            ->generate(key_request(
+                id, 1024, "a name long enough to fill a directory soon, so that it is switched"))
+            .ok());
+  spoil(
+      [](card::Card& c) -> Status {
+        auto listed = c.list();
+        if (!listed) return listed.take_error();
+        for (const auto& key : listed->keys) {
+          if (key.id == Bytes{'1'}) return c.delete_object(key.ref);
+        }
+        return Error{ErrorKind::not_found, "deleted"};
+      },
+      &first, Bytes{'1'});
+}
+
+TEST_F(KaztokenTrouble, ACertificateIsNotPutBesideAnotherKey) {
+  login();
+  const auto first = generate("0");
+  generate("1");
+  const auto certificate =
+      card::Certificate::parse(certificate_for(first.public_key, "Somebody", 600));
+  ASSERT_TRUE(certificate.ok());
+  EXPECT_TRUE(card::check_pairing(*card, {'0'}, *certificate).ok());
+  EXPECT_TRUE(card::check_pairing(*card, {'9'}, *certificate).ok());
+  EXPECT_EQ(card::check_pairing(*card, {'1'}, *certificate).error().kind, ErrorKind::key_mismatch);
+}
+
+TEST_F(KaztokenTrouble, AKeyMadeByAnotherProgramIsNotUsedInstead) {
+  // One key, found and used without anybody reading its public half; then another program makes a
+  // second one and leaves it set.
+  login();
+  const auto first = generate("0");
+  reinsert();
+  login();
+  const auto key = list().keys.at(0);
+  ASSERT_TRUE(card->sign(key, Scheme::rsa_pkcs1, text).ok());
+  auto program = card::identify(std::make_unique<ChipTransport>(bench), nullptr);
+  ASSERT_TRUE(program.ok());
+  const auto& other = *program;
+  ASSERT_TRUE(other->login(Role::user, secret(user_pin)).ok());
+  const auto second = other->generate(key_request("1", 1024, "SECOND"));
+  ASSERT_TRUE(second.ok()) << why(second);
+  ASSERT_TRUE(other->sign(second->private_key, Scheme::rsa_pkcs1, text).ok());
+  const auto signature = card->sign(key, Scheme::rsa_pkcs1, text);
+  ASSERT_TRUE(signature.ok()) << why(signature);
+  EXPECT_TRUE(
+      card::is_private_power(first.public_key, *card::pkcs1_type1_pad(text, 128), *signature));
 }
 
 TEST_F(KaztokenTrouble, PulledAtEveryCommand) {
