@@ -192,7 +192,7 @@ Result<VectorFile> VectorFile::load(const std::string& path) {
 std::string VectorFile::format() const {
   std::string text;
   for (const auto& [key, value] : header)
-    text += key + ": " + value + "\n";
+    text.append(key).append(": ").append(value).append("\n");
   for (const VectorStep& step : steps) {
     text += '\n';
     for (std::string_view rest = step.comment; !rest.empty();) {

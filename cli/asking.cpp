@@ -87,9 +87,7 @@ Status check_new_pin(const card::PinInfo& state, const SecretBytes& pin) {
 
 void warn_of_factory_pin(Context& context, Session& session, card::Role role,
                          const SecretBytes& pin) {
-  const auto& factory = session.model().factory;
-  const std::string& known = role == card::Role::user ? factory.user_pin : factory.so_pin;
-  if (known.empty() || !pin.equals(as_bytes(known))) return;
+  if (!session.model().factory.has(role, pin)) return;
   context.console.warn(
       fmt::format("{} is still the one that everybody knows from the maker; change it with `kilt "
                   "pin change{}`.",

@@ -42,7 +42,9 @@ std::vector<Command> etoken_commands() {
   all.push_back(command::challenge());
   all.push_back(command::login(Role::user, response));
   all.push_back(command::login(Role::security_officer, response));
+  all.push_back(command::compute(Bytes(256), false));
   all.push_back(command::compute(block, false));
+  all.push_back(command::compute(block, true));
   all.push_back(command::create(false, 0x0001, 1, etoken::rights_of_file(false)));
   all.push_back(command::remove());
   all.push_back(command::generate(2048));

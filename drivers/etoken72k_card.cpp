@@ -27,7 +27,7 @@ void EtokenCard::forget_state() {
   files_.forget_applet();
   login_.forget();
   login_.forget_blocked();
-  user_pin_is_set_ = false;
+  pin_is_set_ = {};
 }
 
 void EtokenCard::forget_objects() {
@@ -91,9 +91,9 @@ Result<TokenInfo> EtokenCard::token_info() {
 
 Result<bool> EtokenCard::has_salt(Role role) {
   const auto info = files_.select(role == Role::user ? file::user_salt : file::officer_salt);
-  if (info) return info->size > 0;
-  if (is_absent(info.error())) return false;
-  return info.error();
+  if (!info && !is_absent(info.error())) return info.error();
+  pin_is_set_[index(role)] = info && info->size > 0;
+  return pin_is_set_[index(role)];
 }
 
 Result<PinInfo> EtokenCard::pin_status(Role role) {
@@ -106,12 +106,11 @@ Result<PinInfo> EtokenCard::pin_status(Role role) {
   // No known command tells the counter [facts etoken §5.7]; what is known is what a login met.
   info.blocked = login_.is_blocked(role);
   if (info.blocked) info.tries_left = 0;
-  if (info.logged_in || info.blocked || (role == Role::user && user_pin_is_set_)) return info;
+  if (info.logged_in || info.blocked || pin_is_set_[index(role)]) return info;
   begin();
   auto set = has_salt(role);
   if (!set) return set.take_error().within("asking whether the PIN is set");
   info.initialized = *set;
-  if (role == Role::user) user_pin_is_set_ = *set;
   return info;
 }
 

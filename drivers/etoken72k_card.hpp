@@ -5,11 +5,13 @@
 // etoken72k_setup (PINs, a token set up).
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
 
 #include "drivers/card.hpp"
+#include "drivers/certificate.hpp"
 #include "drivers/etoken72k_attributes.hpp"
 #include "drivers/etoken72k_files.hpp"
 #include "drivers/refusals.hpp"
@@ -82,6 +84,13 @@ class EtokenCard final : public Card {
   Result<std::vector<const Object*>> objects(std::uint16_t kind);
   Result<std::optional<Object>> read_object(std::uint16_t id);
   Result<std::optional<Object>> describe_foreign(std::uint16_t id);
+  Result<bool> is_unfinished_key(std::uint16_t id);
+  Result<std::optional<Certificate>> certificate_in(std::uint16_t id);
+  Result<std::optional<Certificate>> certificate_for(std::uint16_t key, std::uint16_t id,
+                                                     bool only_foreign);
+  Result<std::optional<Certificate>> certificate_of(std::uint16_t key, bool only_foreign);
+  Result<std::optional<Certificate>> proven_certificate(std::uint16_t key);
+  [[nodiscard]] bool may_lack_its_key(std::uint16_t id, const Certificate& certificate) const;
   Result<const Object*> find(const ObjectRef& ref);
   Result<std::size_t> bits_of(const Object& key);
   Result<PublicKey> public_value(std::uint16_t id);
@@ -89,6 +98,9 @@ class EtokenCard final : public Card {
   Status list_keys(Directory& into, const ObjectClasses& which);
 
   // -- etoken72k_use.cpp
+  /// One private operation, under the user's login. False also of a key that this reader cannot
+  /// use.
+  Result<bool> is_private_half(std::uint16_t id, const PublicKey& key);
   Result<Bytes> compute(const KeyInfo& key, ByteView block, bool decrypts);
   Result<Bytes> compute_once(std::uint16_t id, ByteView block, bool decrypts);
   [[nodiscard]] Status check_reader(const apdu::CommandApdu& command) const;
@@ -119,6 +131,7 @@ class EtokenCard final : public Card {
   // -- etoken72k_setup.cpp
   Result<Bytes> salt(Role role);
   Result<bool> has_salt(Role role);
+  [[nodiscard]] static constexpr std::size_t index(Role role) { return role == Role::user ? 0 : 1; }
 
   std::unique_ptr<Link> link_;
   const CardModel& model_;
@@ -127,7 +140,7 @@ class EtokenCard final : public Card {
   std::optional<std::uint64_t> transaction_;  ///< of the call before
 
   std::optional<std::string> serial_, label_;
-  bool user_pin_is_set_ = false;  ///< false: not known
+  std::array<bool, 2> pin_is_set_{};  ///< by role; false: not known
   std::optional<Ids> ids_;
   std::map<std::uint16_t, Object> objects_;
   std::map<std::uint16_t, PublicKey> public_values_;

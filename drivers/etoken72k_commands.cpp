@@ -35,6 +35,11 @@ Rights rights_of_file(bool is_private) {
           Rights::anybody};
 }
 
+std::array<std::uint8_t, 8> bytes_of(const Rights& rights) {
+  return {rights.read, rights.write,    rights.create, rights.remove,
+          rights.use,  rights.generate, rights.admin,  rights.list};
+}
+
 Result<FileInfo> parse_file_info(ByteView answer, std::uint16_t id) {
   constexpr std::uint8_t elementary = 0x02;
   FileInfo info{};
@@ -88,6 +93,8 @@ constexpr std::uint8_t list = 0x09, offset = 0x0E, salt = 0x0F, data = 0x10, lab
 
 /// P2 of a command on an RSA key.
 constexpr std::uint8_t rsa_key = 0x31;
+/// Bytes of the block whose form is public: RSA-2048's [facts etoken §5.5].
+constexpr std::size_t published_block = 256;
 
 constexpr const char* assumed_edge = "assumed: ISO's instruction, the applet's way of parameters";
 
@@ -195,8 +202,17 @@ Command compute(ByteView block, bool decrypts) {
   auto apdu = applet(ins::compute, 0x03, rsa_key);
   apdu.data(std::move(body));
   apdu.expect(is_long ? apdu::CommandApdu::le_max_extended : apdu::CommandApdu::le_max_short);
-  if (decrypts) apdu.hide_answer();
-  return published(std::move(apdu), "compute with a private RSA key", "[facts etoken §5.5]");
+  // One public source signed with it, with a key of 2048 bits; nobody is known to have done more.
+  if (decrypts) {
+    apdu.hide_answer();
+    return assumed(
+        std::move(apdu), "decrypt with a private RSA key",
+        "assumed: signing [facts etoken §5.5] is the bare power, which decrypts as well");
+  }
+  if (block.size() == published_block)
+    return published(std::move(apdu), "compute with a private RSA key", "[facts etoken §5.5]");
+  return assumed(std::move(apdu), "compute with a private RSA key of another size than 2048 bits",
+                 "assumed: by analogy with RSA-2048 [facts etoken §5.5]");
 }
 
 Command create(bool is_directory, std::uint16_t id, std::size_t size, const Rights& rights) {
@@ -205,9 +221,7 @@ Command create(bool is_directory, std::uint16_t id, std::size_t size, const Righ
   apdu::append_simple_tlv(body, 0x01, Bytes{is_directory ? directory_type : elementary_type});
   apdu::append_simple_tlv(body, 0x02, be(id));
   apdu::append_simple_tlv(body, 0x03, be(size));
-  apdu::append_simple_tlv(body, 0x04,
-                          Bytes{rights.read, rights.write, rights.create, rights.remove, rights.use,
-                                rights.generate, rights.admin, rights.list});
+  apdu::append_simple_tlv(body, 0x04, bytes_of(rights));
   auto apdu = applet(ins::create);
   apdu.data(std::move(body));
   return assumed(std::move(apdu), "create a file");

@@ -61,6 +61,8 @@ struct Rights {
 /// A directory of an object's: listed by anybody, changed by the user. Of a key: used by the user.
 [[nodiscard]] Rights rights_of_directory();
 [[nodiscard]] Rights rights_of_file(bool is_private);
+/// As tag 04 has them.
+[[nodiscard]] std::array<std::uint8_t, 8> bytes_of(const Rights& rights);
 
 // ---- PINs [facts etoken §5.4] ----------------------------------------------------------------
 namespace pin {
@@ -109,8 +111,8 @@ Command challenge();
 /// The response is kept out of traces: with the challenge and the salt it would let PINs be tried
 /// at home.
 Command login(Role role, ByteView response);
-/// The private power of a block of modulus length. The answer of one that `decrypts` is kept out of
-/// traces.
+/// The private power of a block of modulus length. Published for signing with 2048 bits, else
+/// assumed. The answer of one that `decrypts` is kept out of traces.
 Command compute(ByteView block, bool decrypts);
 
 // assumed from here on

@@ -47,7 +47,7 @@ Status EtokenCard::login(Role role, const SecretBytes& pin) {
   begin();
   auto salt = this->salt(role);
   if (!salt) return salt.take_error();
-  if (role == Role::user) user_pin_is_set_ = true;
+  pin_is_set_[index(role)] = true;
   // What speaks for the vendor's objects may be read now.
   std::erase_if(objects_, [](const auto& object) { return object.second.is_foreign; });
   return login_.begin(role, pin, *salt);
@@ -77,13 +77,14 @@ Status EtokenCard::set_user_pin(const SecretBytes& new_pin) {
   if (auto status = login_.require(Role::security_officer, "setting the user PIN"); !status)
     return status;
   if (auto status = login_.set_user_pin(new_pin); !status) return status;
-  user_pin_is_set_ = true;
+  pin_is_set_[index(Role::user)] = true;
   return {};
 }
 
 Status EtokenCard::initialise(const std::string& label, const SecretBytes& so_pin) {
   if (label.empty() || label.size() > longest_label) {
-    return Error{ErrorKind::bad_argument, "a token's label has 1 to 32 bytes"};
+    return Error{ErrorKind::bad_argument,
+                 "a token's label has 1 to 32 bytes; nothing was sent to the card"};
   }
   if (auto status = check_length(so_pin, true); !status) return status;
   begin();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apdu/tlv.hpp"
+#include "drivers/bignum.hpp"
 #include "drivers/etoken72k_card.hpp"
 #include "drivers/rsa_check.hpp"
 #include "drivers/rsa_padding.hpp"
@@ -125,6 +126,29 @@ Result<Bytes> EtokenCard::compute(const KeyInfo& key, ByteView block, bool decry
     return Error{ErrorKind::verify_failed,
                  "the card's result does not fit the key's public half, so it is withheld"};
   }
+}
+
+/// The key must find the x whose public power it is given: what comes back is known before, so
+/// nothing is signed, and no other key finds it.
+Result<bool> EtokenCard::is_private_half(std::uint16_t id, const PublicKey& key) {
+  Bytes x(key.modulus.size(), 0x5A);
+  if (x.size() < 64 || x.size() > 512) return false;
+  x.front() = 0x00;  // below the modulus
+  Number n(key.modulus), e(key.exponent), base(x), power;
+  Bytes block(x.size());
+  if (!n.ok() || !e.ok() || !base.ok() ||
+      mbedtls_mpi_exp_mod(*power, *base, *e, *n, nullptr) != 0 ||
+      mbedtls_mpi_write_binary(*power, block.data(), block.size()) != 0) {
+    return false;
+  }
+  if (!check_reader(command::compute(block, true).apdu)) return false;
+  if (auto selected = files_.enter_anew(object_directory(id)); !selected)
+    return selected.take_error();
+  auto result = compute_once(id, block, true);
+  if (!result) return result.take_error();
+  const bool found = equal(*result, x);
+  wipe(*result);
+  return found;
 }
 
 Result<Bytes> EtokenCard::sign(const KeyInfo& key, Scheme scheme, ByteView input) {

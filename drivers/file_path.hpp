@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <compare>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -40,7 +39,10 @@ class FilePath {
   }
 
   constexpr bool operator==(const FilePath&) const = default;
-  constexpr auto operator<=>(const FilePath&) const = default;
+  /// For maps: some order.
+  constexpr bool operator<(const FilePath& other) const {
+    return std::lexicographical_compare(begin(), end(), other.begin(), other.end());
+  }
 
  private:
   std::array<std::uint16_t, deepest> ids_{};  ///< zeros behind the last

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/jacarta.hpp"
 
+#include <initializer_list>
+#include <optional>
+
 #include "apdu/tlv.hpp"
 #include "drivers/etoken72k.hpp"
 #include "drivers/jacarta_card.hpp"
@@ -18,7 +21,7 @@ const CardModel& model() {
     made.name = "JACARTA";
     made.store_name = "AKJaCartaStore";
     // As the NCA's guides tell owners; Aladdin ships 11111111 and 00000000.
-    made.factory = {"1234567890", "00000000"};
+    made.factory = {"1234567890", "00000000", "11111111"};
     Capability rsa;
     rsa.type = KeyType::rsa;
     rsa.sizes = {1024, 2048, 4096};
@@ -48,6 +51,9 @@ const char* name_of(Applet applet) {
 
 FilePath private_key_object(std::uint16_t index) {
   return {0x3000, 0x3002, static_cast<std::uint16_t>(0x0040 | (index + 1))};
+}
+FilePath signature_key_object(std::uint16_t index) {
+  return {0x3000, 0x3002, static_cast<std::uint16_t>(0x0060 | (index + 1))};
 }
 FilePath public_key_object(std::uint16_t index) {
   return {0x3000, 0x3001, static_cast<std::uint16_t>(0x0080 | (index + 1))};
@@ -141,43 +147,90 @@ Bytes stored_pin_properties() {
 
 namespace {
 
-AtrPattern exactly(const char* atr, const char* device) {
-  return {from_hex(atr).value(), {}, device};
+/// Whose cards have an ATR.
+enum class Owner {
+  jacarta,
+  shared,   ///< JaCarta, and products of other makers
+  relative  ///< other products with the LASER applet
+};
+
+struct KnownAtr {
+  AtrPattern pattern;
+  Owner owner;
+};
+
+KnownAtr exactly(const char* atr, const char* device, Owner owner) {
+  return {{from_hex(atr).value(), {}, device}, owner};
 }
-AtrPattern masked(const char* atr, const char* mask, const char* device) {
-  return {from_hex(atr).value(), from_hex(mask).value(), device};
+KnownAtr masked(const char* atr, const char* mask, const char* device, Owner owner) {
+  return {{from_hex(atr).value(), from_hex(mask).value(), device}, owner};
 }
 
 /// The DataStore's own ATR.
 constexpr const char* lt_atr = "3B DC 18 FF 81 11 FE 80 73 C8 21 13 66 01 06 01 30 80 01 8D";
 
-std::vector<AtrPattern> atrs() {
-  std::vector<AtrPattern> list{
-      exactly("3B DC 18 FF 81 91 FE 1F C3 80 73 C8 21 13 66 01 06 11 59 00 01 28", "JaCarta"),
-      exactly("3B DC 18 FF 81 91 FE 1F C3 80 73 C8 21 13 66 01 0B 03 52 00 05 38", "JaCarta"),
-      exactly("3B 8C 80 01 80 73 C8 21 13 66 01 06 11 59 00 01 2C", "JaCarta PKI/BIO"),
-      exactly("3B 6C 00 FF 80 73 C8 21 13 66 01 06 11 59 00 01", "JaCarta PKI/BIO"),
-      exactly("3B 9F 11 81 11 3D 00 11 00 00 00 00 00 00 00 00 00 00 00 00 00 32", "JaCarta-2 PKI"),
+/// The first that fits counts.
+const std::vector<KnownAtr>& known_atrs() {
+  static const auto& all = *new std::vector<KnownAtr>{
+      exactly("3B DC 18 FF 81 91 FE 1F C3 80 73 C8 21 13 66 01 06 11 59 00 01 28", "JaCarta",
+              Owner::jacarta),
+      // IAS/ECC "Amos" and IDProtect logon cards have it too.
+      exactly("3B DC 18 FF 81 91 FE 1F C3 80 73 C8 21 13 66 01 0B 03 52 00 05 38", "JaCarta",
+              Owner::shared),
+      exactly("3B 8C 80 01 80 73 C8 21 13 66 01 06 11 59 00 01 2C", "JaCarta PKI/BIO",
+              Owner::jacarta),
+      // Payment cards have it too.
+      exactly("3B 6C 00 FF 80 73 C8 21 13 66 01 06 11 59 00 01", "JaCarta PKI/BIO", Owner::shared),
+      exactly("3B 9F 11 81 11 3D 00 11 00 00 00 00 00 00 00 00 00 00 00 00 00 32", "JaCarta-2 PKI",
+              Owner::jacarta),
       masked("3B FC 16 00 00 00 73 C8 21 13 66 01 06 11 59 00 01 2C",
-             "FF FF FF 00 00 00 FF FF FF FF FF 0F 0F FF FF 00 0F FF", "JaCarta-2 PKI"),
-      exactly("3B FC 13 00 FF 81 31 FE 45 80 73 C8 21 13 66 01 06 11 59 00 01 3A", "JaCarta"),
-      exactly(lt_atr, "JaCarta LT"),
+             "FF FF FF 00 00 00 FF FF FF FF FF 0F 0F FF FF 00 0F FF", "JaCarta-2 PKI",
+             Owner::jacarta),
+      exactly("3B FC 13 00 FF 81 31 FE 45 80 73 C8 21 13 66 01 06 11 59 00 01 3A", "JaCarta",
+              Owner::jacarta),
+      exactly(lt_atr, "JaCarta LT", Owner::jacarta),
       exactly("3B DC 18 FF 81 91 FE 1F C3 80 73 C8 21 13 66 01 06 01 30 04 01 55",
-              "IDProtect Key (relative)"),
-      // What the maker's driver takes for its own.
+              "IDProtect Key (relative)", Owner::relative),
+      // What the maker's driver takes for its own; the shared one above is among it.
       masked("3B DC 18 FF 81 91 FE 1F C3 80 73 C8 21 13 66 01 00 00 50 00 00 08",
-             "FF FF FF FF FF FF FF FF FF FF FF FF FF FF FF FF F0 00 F0 FF F0 0F", "JaCarta"),
+             "FF FF FF FF FF FF FF FF FF FF FF FF FF FF FF FF F0 00 F0 FF F0 0F", "JaCarta",
+             Owner::shared),
       masked("3B DC 00 FF 80 91 FE 1F C3 80 73 C8 21 10 66 00 00 00 00 00 00 00",
              "FF FF 00 FF F0 FF FF FF FF FF FF FF FF F0 FF 00 00 00 00 00 00 00",
-             "IDProtect X (relative)"),
+             "IDProtect X (relative)", Owner::relative),
       masked("3B D5 00 FF 80 91 FE 1F C3 80 73 C8 21 10 00",
-             "FF FF 00 FF F0 FF FF FF FF FF FF FF FF F0 00", "IDProtect (relative)"),
-      exactly("3B 9A 00 81 31 FE 45 54 69 63 54 6F 6B 20 31 2E 30 00", "TicTok (relative)"),
+             "FF FF 00 FF F0 FF FF FF FF FF FF FF FF F0 00", "IDProtect (relative)",
+             Owner::relative),
+      exactly("3B 9A 00 81 31 FE 45 54 69 63 54 6F 6B 20 31 2E 30 00", "TicTok (relative)",
+              Owner::relative),
       masked("3B DA 00 FF 80 B1 FE 00 1F C3 54 69 63 54 6F 6B 20 30 2E 00 00",
-             "FF FF 00 FF F0 FF FF 00 FF FF FF FF FF FF FF FF FF FC FF 00 00", "TicTok (relative)"),
+             "FF FF 00 FF F0 FF FF 00 FF FF FF FF FF FF FF FF FF FC FF 00 00", "TicTok (relative)",
+             Owner::relative),
   };
+  return all;
+}
+
+Owner owner_of(ByteView atr) {
+  for (const auto& known : known_atrs()) {
+    if (known.pattern.matches(atr)) return known.owner;
+  }
+  return Owner::relative;
+}
+
+std::vector<AtrPattern> atrs() {
+  std::vector<AtrPattern> list;
+  for (const auto& known : known_atrs())
+    list.push_back(known.pattern);
   return list;
 }
+
+}  // namespace
+
+Evidence evidence_of(ByteView atr) {
+  return owner_of(atr) == Owner::jacarta ? Evidence::published : Evidence::related;
+}
+
+namespace {
 
 enum class Answered { nothing, itself, something_else };
 
@@ -203,38 +256,51 @@ Application application(Applet applet) {
   return {name_of(applet), applet == Applet::laser || applet == Applet::pro};
 }
 
-Result<std::vector<Application>> applications(Link& link, LookFor what) {
-  const bool is_lt = equal(link.transport().atr(), from_hex(lt_atr).value());
-  // What the ATR speaks for comes first; a card that has none of the two is left after two
-  // commands.
-  const Applet likely = is_lt ? Applet::data_store : Applet::laser;
-  const Applet other = is_lt ? Applet::laser : Applet::pro;
-  std::vector<Application> found;
-  for (const auto applet : {likely, other}) {
-    auto there = selects(link, applet);
-    if (!there) return there.take_error();
-    if (*there != Answered::itself) continue;
-    found.push_back(application(applet));
-    if (applet == likely && !is_lt) break;
-  }
-  if (found.empty()) {
-    return Error{ErrorKind::unknown_card,
-                 "neither the LASER applet nor another one that kilt looks for first"};
-  }
-  if (is_lt || found.front().name != name_of(Applet::laser)) return found;
-  bool is_selected = true;
-  for (const auto applet : {Applet::pro, Applet::gost, Applet::data_store}) {
-    if (applet != Applet::pro && what == LookFor::tokens) break;
-    auto there = selects(link, applet);
-    if (!there) return there.take_error();
-    if (*there == Answered::itself) found.push_back(application(applet));
+/// What was found on a device, and which applet is selected since; none: not one of these.
+struct Survey {
+  std::vector<Application> found{};
+  std::optional<Applet> selected{};
+};
+
+Status look_for(Link& link, std::initializer_list<Applet> applets, Survey& survey) {
+  for (const auto applet : applets) {
+    const auto there = selects(link, applet);
+    if (!there) return there.error();
     // A SELECT that failed leaves what is selected.
-    if (*there != Answered::nothing) is_selected = false;
+    if (*there == Answered::nothing) continue;
+    survey.selected.reset();
+    if (*there == Answered::something_else) continue;
+    survey.found.push_back(application(applet));
+    survey.selected = applet;
   }
-  if (!is_selected && found.size() == 1) {
-    if (auto back = selects(link, Applet::laser); !back) return back.take_error();
+  return {};
+}
+
+Result<std::vector<Application>> applications(Link& link, LookFor what) {
+  const ByteView atr = link.transport().atr();
+  const bool is_lt = equal(atr, from_hex(lt_atr).value());
+  Survey survey;
+  // What the ATR speaks for comes first; a card that has none of the two and whose ATR others have
+  // too is left after two commands.
+  auto status = is_lt ? look_for(link, {Applet::data_store, Applet::laser}, survey)
+                      : look_for(link, {Applet::laser, Applet::pro}, survey);
+  const bool is_for_people = what == LookFor::everything && !is_lt;
+  const bool is_ours = !survey.found.empty() || owner_of(atr) == Owner::jacarta;
+  if (status && is_for_people && is_ours)
+    status = look_for(link, {Applet::gost, Applet::data_store}, survey);
+  if (!status) return status.take_error();
+  if (survey.found.empty()) {
+    return Error{ErrorKind::unknown_card, "no applet of JaCarta's answers"};
   }
-  return found;
+  // select_application() relies on the only one being selected; something else may have answered
+  // behind it.
+  const auto& first = survey.found.front();
+  if (survey.found.size() == 1 && first.usable && !survey.selected) {
+    const bool is_laser = first.name == name_of(Applet::laser);
+    const auto back = selects(link, is_laser ? Applet::laser : Applet::pro);
+    if (!back) return back.error();
+  }
+  return std::move(survey.found);
 }
 
 Status select_application(Link& link, const std::vector<Application>& all, std::size_t which) {

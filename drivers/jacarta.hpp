@@ -18,6 +18,11 @@ namespace kilt::card::jacarta {
 enum class Applet { laser, pro, gost, data_store };
 [[nodiscard]] const char* name_of(Applet applet);
 
+/// How well the commands are known on the card with this ATR: published for JaCarta, related where
+/// cards of other makers have the applet, alone or with the same ATR [facts jacarta A2]. No command
+/// counts as known better than that.
+[[nodiscard]] Evidence evidence_of(ByteView atr);
+
 // ---- files [facts jacarta A9] ----------------------------------------------------------------
 namespace file {
 inline constexpr FilePath application{0x3000};
@@ -72,6 +77,8 @@ inline constexpr std::uint32_t hidden_bit = 0x10000;
 
 /// Key objects by their number 1..1E, which is one more than the index.
 [[nodiscard]] FilePath private_key_object(std::uint16_t index);
+/// Where a key for signatures only stands instead; nobody saw one made [facts jacarta A9].
+[[nodiscard]] FilePath signature_key_object(std::uint16_t index);
 [[nodiscard]] FilePath public_key_object(std::uint16_t index);
 
 // ---- PINs [facts jacarta A8] -----------------------------------------------------------------
@@ -88,7 +95,9 @@ inline constexpr const char* transport_default = "1234";
 }  // namespace pin
 
 // ---- files made [facts jacarta A6, A7] -------------------------------------------------------
-/// P1 of CREATE FILE.
+/// P1 of CREATE FILE. There is a type 39, "DO", too: no file of A9 is one, how it is read is not
+/// public, so kilt neither lists nor makes any; data objects are EFs, as the vendor's software
+/// has them.
 enum class FileType : std::uint8_t { ef = 0x01, ko = 0x08, df = 0x38 };
 
 /// The template for CREATE FILE in the vendor's order.

@@ -54,6 +54,21 @@ void JacartaCard::follow_objects() {
   values_generation_ = objects_.generation();
   public_values_.clear();
   private_objects_.reset();
+  signature_only_.clear();
+}
+
+FilePath JacartaCard::key_object(std::uint16_t index) const {
+  return signature_only_.count(index) > 0 ? signature_key_object(index) : private_key_object(index);
+}
+
+Result<FileFacts> JacartaCard::select_key(std::uint16_t index) {
+  auto selected = files_.select(key_object(index));
+  if (selected || selected.error().kind != ErrorKind::not_found) return selected;
+  if (signature_only_.erase(index) == 0) signature_only_.insert(index);
+  auto other = files_.select(key_object(index));
+  if (other || other.error().kind != ErrorKind::not_found) return other;
+  signature_only_.erase(index);
+  return selected;
 }
 
 // ---- the token -------------------------------------------------------------------------------
@@ -61,11 +76,11 @@ void JacartaCard::follow_objects() {
 Result<Bytes> JacartaCard::serial_bytes() {
   constexpr std::size_t serial_size = 8;
   if (!serial_) {
-    auto answer = link_->send(command::serial());
+    auto answer = files_.send(command::serial());
     if (answer && !answer->ok()) {
       // Another applet may be selected by now.
       if (auto back = files_.select_applet(); !back) return back.take_error();
-      answer = link_->send(command::serial());
+      answer = files_.send(command::serial());
     }
     if (auto status = check(answer, "reading the serial number"); !status)
       return status.take_error();

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "drivers/card.hpp"
 #include "drivers/jacarta_describe.hpp"
@@ -69,6 +70,10 @@ class JacartaCard final : public Card {
   Result<PublicKey> public_value(std::uint16_t index);
   Result<PublicKey> public_value_from_certificate(std::uint16_t index);
   const PublicKey* known_public_key(std::uint16_t index);
+  /// The object that a private key was found in last, or where most are.
+  [[nodiscard]] FilePath key_object(std::uint16_t index) const;
+  /// Selects a private key, in whichever of the two objects it is.
+  Result<FileFacts> select_key(std::uint16_t index);
   /// Drops what was worked out of objects that are forgotten by now.
   void follow_objects();
 
@@ -88,7 +93,9 @@ class JacartaCard final : public Card {
   Status read_flags(ObjectFile& object, std::initializer_list<std::pair<Type, bool*>> flags);
   Status read_names(ObjectFile& object, std::string& label, Bytes& id);
   Result<std::size_t> bits_of_key(std::uint16_t index);
+  Result<bool> is_listed(const FilePath& key_object);
   Result<bool> is_unfinished(std::uint16_t index);
+  Result<bool> is_taken(std::uint16_t index);
 
   // -- jacarta_use.cpp: using keys
   Result<Bytes> compute(const KeyInfo& key, const Command& command, ByteView block);
@@ -119,6 +126,7 @@ class JacartaCard final : public Card {
 
   // -- jacarta_change.cpp: changing
   Result<ObjectFile*> find_object(const ObjectRef& object);
+  Status remove_key_object(std::uint16_t index);
   Status delete_private_key(std::uint16_t index);
   Status delete_public_key(std::uint16_t index);
 
@@ -139,7 +147,8 @@ class JacartaCard final : public Card {
   std::optional<Bytes> serial_, token_info_;
   std::optional<std::vector<std::uint16_t>> private_objects_;  ///< key objects, by their last id
   std::map<std::uint16_t, PublicKey> public_values_;           ///< by index
-  std::uint64_t values_generation_ = 0;  ///< of objects_, when both were right
+  std::set<std::uint16_t> signature_only_;  ///< indexes of keys that are signature_key_object()
+  std::uint64_t values_generation_ = 0;     ///< of objects_, when both were right
 };
 
 }  // namespace kilt::card::jacarta

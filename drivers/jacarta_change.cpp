@@ -97,10 +97,21 @@ Status JacartaCard::change_attributes(const ObjectRef& object, const AttributeCh
   return {};
 }
 
+/// The one of the two objects that the key is; it may be gone already. Where both are there, the
+/// file describes the one for exchange (assumed), and the other stays.
+Status JacartaCard::remove_key_object(std::uint16_t index) {
+  auto status = files_.remove(private_key_object(index));
+  if (status || status.error().kind != ErrorKind::not_found) return status;
+  status = files_.remove(signature_key_object(index));
+  if (!status && status.error().kind == ErrorKind::not_found) return {};
+  return status;
+}
+
 Status JacartaCard::delete_private_key(std::uint16_t index) {
   // The key first: while its file is there it can be deleted again.
-  auto status = files_.remove(private_key_object(index));
-  if (!status && status.error().kind != ErrorKind::not_found) return status;
+  auto status = remove_key_object(index);
+  if (!status) return status;
+  signature_only_.erase(index);
   status = objects_.remove(Area::hidden, id::private_key | index);
   if (!status) return status;
   private_objects_.reset();

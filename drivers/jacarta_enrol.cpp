@@ -112,7 +112,7 @@ Result<std::uint16_t> JacartaCard::create_key_object(std::size_t bits) {
 Result<PublicKey> JacartaCard::generate_value(std::uint16_t index, std::size_t bits) {
   if (const auto selected = files_.select(private_key_object(index)); !selected)
     return selected.error();
-  const auto answer = link_->send(command::generate_rsa(bits));
+  const auto answer = files_.send(command::generate_rsa(bits));
   if (auto status = check(answer, "generating a key pair"); !status) return status.take_error();
   const auto inside = apdu::find_tag(answer->data, 0x7F49);
   const auto modulus = inside ? apdu::find_tag(*inside, 0x81) : std::nullopt;
@@ -131,7 +131,7 @@ Status JacartaCard::load_value(std::uint16_t index, const RsaPrivateKey& key) {
   if (!value) return value.take_error();
   if (const auto selected = files_.select(private_key_object(index)); !selected)
     return selected.error();
-  return check(link_->send(command::import_rsa(std::move(*value))), "loading a key");
+  return check(files_.send(command::import_rsa(std::move(*value))), "loading a key");
 }
 
 // ---- what describes a pair -------------------------------------------------------------------
@@ -303,7 +303,7 @@ Result<PublicKeyInfo> JacartaCard::store_public_key(const ImportRequest& request
   if (!unused) return unused.error();
   for (const auto index : *unused) {
     // Beside a key that nothing describes it would be taken for that one's half.
-    const auto beside_key = is_unfinished(index);
+    const auto beside_key = is_taken(index);
     if (!beside_key) return beside_key.error();
     if (*beside_key) continue;
     pair.index = index;

@@ -70,17 +70,25 @@ Result<FileFacts> parse_file_facts(ByteView answer) {
   return facts;
 }
 
+Result<apdu::ResponseApdu> Files::send(Command command) {
+  if (command.evidence < floor_) {
+    command.evidence = floor_;
+    command.source = "[facts jacarta A2]";
+  }
+  return link_.send(command);
+}
+
 Status Files::select_applet() {
   forget();
   ++applet_selections_;
   applet_is_known_ = true;
-  return check(link_.send(command::select_applet(Applet::laser)), "selecting the LASER applet");
+  return check(send(command::select_applet(Applet::laser)), "selecting the LASER applet");
 }
 
 /// After a SELECT that failed: whether another applet answers, as after somebody else's SELECT.
 Result<bool> Files::is_applet_lost() {
   constexpr std::size_t serial_size = 8;
-  const auto answer = link_.send(command::serial());
+  const auto answer = send(command::serial());
   if (!answer) return answer.error();
   return !answer->ok() || answer->data.size() != serial_size;
 }
@@ -90,13 +98,13 @@ Result<apdu::ResponseApdu> Files::send_select(const FilePath& path) {
     if (auto back = select_applet(); !back) return back.take_error();
     stale_ = false;
   }
-  auto answer = link_.send(command::select(path));
+  auto answer = send(command::select(path));
   if (!answer || answer->ok() || !std::exchange(stale_, false)) return answer;
   const auto lost = is_applet_lost();
   if (!lost) return lost.error();
   if (!*lost) return answer;
   if (auto back = select_applet(); !back) return back.take_error();
-  return link_.send(command::select(path));
+  return send(command::select(path));
 }
 
 Result<FileFacts> Files::select(const FilePath& path) {
@@ -114,7 +122,7 @@ Result<FileFacts> Files::select(const FilePath& path) {
 }
 
 Result<Bytes> Files::read(std::size_t offset, std::size_t count) {
-  const auto answer = link_.send(command::read_binary(offset, count));
+  const auto answer = send(command::read_binary(offset, count));
   if (!answer) return answer.error().within("reading a file");
   if (!answer->ok() && answer->status != apdu::sw::end_of_file)
     return status_error(answer->status, "reading " + (current_ ? to_string(*current_) : "a file"));
@@ -141,7 +149,7 @@ Result<Bytes> Files::read_file(const FilePath& path) {
 }
 
 Status Files::update(std::size_t offset, ByteView data) {
-  return check(link_.send(command::update_binary(offset, data)), "writing a file");
+  return check(send(command::update_binary(offset, data)), "writing a file");
 }
 
 Status Files::write(ByteView content) {
@@ -158,7 +166,7 @@ Status Files::write(ByteView content) {
 Status Files::create(const FilePath& parent, const NewFile& file) {
   if (auto selected = select(parent); !selected) return selected.take_error();
   forget();
-  return check(link_.send(command::create(file)), "creating a file");
+  return check(send(command::create(file)), "creating a file");
 }
 
 Status Files::remove(const FilePath& path, bool erasing) {
@@ -166,14 +174,13 @@ Status Files::remove(const FilePath& path, bool erasing) {
   if (!selected) return selected.take_error();
   const bool is_df = selected->type == FileType::df;
   forget();
-  return check(link_.send(erasing ? command::erase(is_df) : command::remove(is_df)),
-               "deleting a file");
+  return check(send(erasing ? command::erase(is_df) : command::remove(is_df)), "deleting a file");
 }
 
 Result<std::vector<std::uint16_t>> Files::list(const FilePath& df, FileType type) {
   const std::string what = "listing " + to_string(df);
   if (auto selected = select(df); !selected) return selected.take_error();
-  const auto answer = link_.send(command::list_files(type));
+  const auto answer = send(command::list_files(type));
   if (auto status = check(answer, what.c_str()); !status) return status.take_error();
   std::vector<std::uint16_t> ids;
   apdu::BerReader reader(answer->data);

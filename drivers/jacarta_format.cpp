@@ -93,6 +93,8 @@ Status JacartaCard::initialise(const std::string& label, const SecretBytes& so_p
   if (status) status = create_all(label, so_pin);
   pins_.forget();
   objects_.forget();
+  // The guard lets all of the erasure through or nothing.
+  if (!status && status.error().kind == ErrorKind::refused) return status.take_error().within(what);
   if (!status) {
     return status.take_error().within(
         "initialising the card; it is erased in part, and has to be initialised again");

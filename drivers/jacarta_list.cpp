@@ -37,7 +37,7 @@ Result<std::size_t> JacartaCard::bits_of_key(std::uint16_t index) {
       if (modulus != (*half)->index.end()) return modulus->second.length * 8;
     }
   }
-  const auto object = files_.select(private_key_object(index));
+  const auto object = select_key(index);
   if (!object && object.error().kind == ErrorKind::not_found) return std::size_t{0};
   if (!object) return object.error();
   return object->size * 8;
@@ -103,17 +103,27 @@ Result<std::vector<JacartaCard::ListedKey>> JacartaCard::private_keys() {
   return listed;
 }
 
-/// Whether a public key is the half of a pair whose generation was cut off: its private key is in
-/// the chip, and nothing describes it.
-Result<bool> JacartaCard::is_unfinished(std::uint16_t index) {
+Result<bool> JacartaCard::is_listed(const FilePath& key_object) {
   if (!private_objects_) {
     auto objects = files_.list(file::hidden_objects, FileType::ko);
     if (!objects) return objects.take_error();
     private_objects_ = std::move(*objects);
   }
-  const auto own = private_key_object(index).back();
-  return std::find(private_objects_->begin(), private_objects_->end(), own) !=
+  return std::find(private_objects_->begin(), private_objects_->end(), key_object.back()) !=
          private_objects_->end();
+}
+
+/// Whether a public key is the half of a pair whose generation was cut off: its private key is in
+/// the chip, and nothing describes it. Such a key is for exchange, as all that are made.
+Result<bool> JacartaCard::is_unfinished(std::uint16_t index) {
+  return is_listed(private_key_object(index));
+}
+
+/// Whether a key of either kind is in the chip.
+Result<bool> JacartaCard::is_taken(std::uint16_t index) {
+  auto unfinished = is_unfinished(index);
+  if (!unfinished || *unfinished) return unfinished;
+  return is_listed(signature_key_object(index));
 }
 
 Result<PublicKeyInfo> JacartaCard::public_key_info(ObjectFile& object) {

@@ -15,6 +15,25 @@ bool is_no_command(apdu::StatusWord status) {
          status == apdu::sw::function_not_supported || status == apdu::sw::wrong_p1_p2;
 }
 
+/// A status word carries no proof of who sent it: were it enough for the plain form, whoever stands
+/// between reader and program could ask for the PIN.
+Error not_in_the_clear(apdu::StatusWord status) {
+  return {
+      ErrorKind::unsupported,
+      "the card says that it takes the PIN hidden, and then that it cannot; the PIN is not sent "
+      "in the clear",
+      status.value};
+}
+
+/// After the new PIN was sent and no answer of the card's own came back. However the answer is
+/// spoiled, what it would have said is lost: that is no refusal.
+Error unknown_outcome(Role role, Error error) {
+  if (error.kind == ErrorKind::verify_failed) error.kind = ErrorKind::protocol;
+  return error.within(std::string("setting the ") + pin_name(role) +
+                      "; the new PIN may be set or the old one may have stayed: connect the card "
+                      "anew, and try the new one first");
+}
+
 }  // namespace
 
 Result<Bytes> host_random(std::size_t count) {
@@ -29,8 +48,8 @@ PinFacts parse_pin_facts(ByteView properties) {
   constexpr std::uint8_t secure_verify = 0x40;
   constexpr std::size_t shown_size = 15, counters_at = 4;
   PinFacts facts;
+  facts.allows_secure_verify = properties.empty() || (properties[0] & secure_verify) != 0;
   if (properties.size() <= counters_at) return facts;
-  facts.allows_secure_verify = (properties[0] & secure_verify) != 0;
   facts.tries_left = properties[counters_at] >> 4;
   const int most = properties[counters_at] & 0x0F;
   // Low half: what is allowed, as far as it makes sense [facts jacarta A7, inferred].
@@ -82,21 +101,19 @@ Status Pins::check_length(Role role, std::size_t length) {
 }
 
 Result<apdu::ResponseApdu> Pins::verify(const SecretBytes& pin, bool secure) {
-  if (!secure) return link_.send(command::verify(pin));
+  if (!secure) return files_.send(command::verify(pin));
   constexpr std::size_t random_size = 8;
-  auto challenge = link_.send(command::challenge(random_size));
+  auto challenge = files_.send(command::challenge(random_size));
   if (!challenge) return challenge;
-  if (challenge->ok()) {
-    const auto ours = random_(random_size);
-    if (!ours) return ours.error();
-    auto cryptogram = laser::verify_cryptogram(pin.view(), *ours, challenge->data);
-    if (!cryptogram) return cryptogram.take_error();
-    auto answer = link_.send(command::verify_secure(*cryptogram));
-    if (!answer || !is_no_command(answer->status)) return answer;
-  } else if (!is_no_command(challenge->status)) {
-    return challenge;
-  }
-  return link_.send(command::verify(pin));
+  if (is_no_command(challenge->status)) return not_in_the_clear(challenge->status);
+  if (auto status = check(challenge, "asking for a challenge"); !status) return status.take_error();
+  const auto ours = random_(random_size);
+  if (!ours) return ours.error();
+  auto cryptogram = laser::verify_cryptogram(pin.view(), *ours, challenge->data);
+  if (!cryptogram) return cryptogram.take_error();
+  auto answer = files_.send(command::verify_secure(*cryptogram));
+  if (answer && is_no_command(answer->status)) return not_in_the_clear(answer->status);
+  return answer;
 }
 
 Status Pins::judge(Role role, apdu::StatusWord status) {
@@ -144,7 +161,7 @@ Status Pins::login_for_transport() {
   const auto selected = files_.select(pin::transport);
   if (!selected) return selected.error().within("looking for the card's transport PIN");
   const auto pin = SecretBytes::copy_of(as_bytes(pin::transport_default));
-  auto status = check(link_.send(command::verify(pin)), "checking the card's transport PIN");
+  auto status = check(files_.send(command::verify(pin)), "checking the card's transport PIN");
   if (status) return {};
   if (status.error().kind != ErrorKind::pin_incorrect &&
       status.error().kind != ErrorKind::pin_blocked)
@@ -157,7 +174,7 @@ Status Pins::login_for_transport() {
 
 Status Pins::logout() {
   role_.reset();
-  const auto answer = link_.send(command::logout());
+  const auto answer = files_.send(command::logout());
   if (!answer) return answer.error().within("logging out");
   if (answer->ok()) return {};
   // Nobody saw a card take that command [facts jacarta A16 #5]; selecting the applet ends logins
@@ -169,7 +186,7 @@ Status Pins::store(Role role, const SecretBytes& new_pin) {
   const std::string what = std::string("setting the ") + pin_name(role);
   if (const auto selected = files_.select(pin::object(role)); !selected)
     return selected.error().within(what);
-  const auto parameters = link_.send(command::dh_parameters());
+  const auto parameters = files_.send(command::dh_parameters());
   if (auto status = check(parameters, what.c_str()); !status) return status;
   const auto offered = laser::parse_dh_parameters(parameters->data);
   if (!offered) return offered.error().within(what);
@@ -180,7 +197,7 @@ Status Pins::store(Role role, const SecretBytes& new_pin) {
   wipe(*random);
   const auto agreed = laser::agree(*offered, exponent.view());
   if (!agreed) return agreed.error().within(what);
-  const auto challenge = link_.send(command::open_channel(agreed->public_value));
+  const auto challenge = files_.send(command::open_channel(agreed->public_value));
   if (auto status = check(challenge, what.c_str()); !status) return status;
   auto keys = laser::derive_keys(agreed->shared.view(), challenge->data);
   if (!keys) return keys.take_error().within(what);
@@ -188,22 +205,25 @@ Status Pins::store(Role role, const SecretBytes& new_pin) {
   laser::SecureChannel secure(std::move(*keys),
                               channel.transport().protocol() == apdu::Protocol::t0);
   channel.set_secure_messaging(&secure);
-  const auto answer = link_.send(command::update_pin(new_pin));
+  const auto answer = files_.send(command::update_pin(new_pin));
   channel.set_secure_messaging(nullptr);
   if (!answer) {
-    return answer.error().within(what +
-                                 "; whether the card took it is not known, and nothing more "
-                                 "is sent until it is connected anew");
+    forget();
+    files_.forget_applet();
+    return unknown_outcome(role, answer.error());
   }
-  const auto closed = link_.send(command::close_channel());
-  if (auto status = check(answer, what.c_str()); !status) return status;
-  if (!closed) return closed.error().within("closing secure messaging");
-  return {};
+  if (const auto closed = files_.send(command::close_channel()); !closed) {
+    // What the card said of the PIN stands. Selecting the applet ends the channel too, and logins
+    // [facts jacarta A10].
+    forget();
+    files_.forget_applet();
+  }
+  return check(answer, what.c_str());
 }
 
 Status Pins::reset_user_counter() {
   if (const auto selected = files_.select(pin::user); !selected) return selected.error();
-  return check(link_.send(command::reset_counter()), "unblocking the user PIN");
+  return check(files_.send(command::reset_counter()), "unblocking the user PIN");
 }
 
 Status Pins::require_user(const char* what) const {

@@ -19,7 +19,8 @@ Result<Bytes> host_random(std::size_t count);
 struct PinFacts {
   std::optional<int> tries_left, tries_max;
   std::size_t min_length = pin::min_length, max_length = pin::max_length;
-  bool allows_secure_verify = false;
+  /// The flag of the object's properties [facts jacarta A7]; taken for set where there are none.
+  bool allows_secure_verify = true;
   /// A PIN that was stored by its owner's software has a policy; one that initialisation left there
   /// has none.
   bool has_policy = false;
@@ -37,13 +38,14 @@ class Pins {
   };
   /// One command; spends no try.
   Result<State> status(Role role);
-  /// One try at most. The PIN goes in plain only where the card has no secure VERIFY, and never
-  /// after another form of it was judged.
+  /// One try at most. The PIN goes in plain only where its object does not allow secure VERIFY,
+  /// whatever the card answers to that.
   Status login(Role role, const SecretBytes& pin);
   /// Transport PIN 1, as every card is shipped; always plain [facts jacarta A8].
   Status login_for_transport();
   Status logout();
   /// A new value of this PIN, under secure messaging; whoever the card wants is logged in.
+  /// protocol, removed or transport: the new PIN may be set.
   Status store(Role role, const SecretBytes& new_pin);
   Status reset_user_counter();
 

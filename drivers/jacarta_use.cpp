@@ -39,25 +39,24 @@ Result<Bytes> unwrapped(Bytes answer, bool in_object) {
 Result<Bytes> JacartaCard::compute(const KeyInfo& key, const Command& command, ByteView block) {
   auto index = index_of(key);
   if (!index) return index.take_error();
-  const FilePath object = private_key_object(*index);
   const bool in_object = command.apdu.p1() == 0x80;
   // The current key object is the key [facts jacarta A4]. Between two operations another program
   // may have selected another, and the card would compute with that without a word. So a result
   // that relies on the past is checked with the public key; where that is not known it is read
   // once, or the key is selected anew. That the card had one key when we looked says nothing: the
   // other program may have made a second.
-  bool relies_on_past = files_.was_selected(object);
+  bool relies_on_past = files_.was_selected(key_object(*index));
   if (relies_on_past && !known_public_key(*index)) {
     relies_on_past = false;
     (void)public_value(*index).ok();
   }
   for (;;) {
     if (!relies_on_past) {
-      if (const auto selected = files_.select(object); !selected)
+      if (const auto selected = select_key(*index); !selected)
         return selected.error().within("choosing the key");
     }
     const auto answer =
-        link_->send({command.apdu.clone(), command.evidence, command.operation, command.source});
+        files_.send({command.apdu.clone(), command.evidence, command.operation, command.source});
     if (!answer) return answer.error().within("using a key");
     if (answer->ok()) {
       auto result = unwrapped(answer->data, in_object);
@@ -101,10 +100,10 @@ Result<Bytes> JacartaCard::sign(const KeyInfo& key, Scheme scheme, ByteView inpu
 Result<Bytes> JacartaCard::decrypt_with(const KeyInfo& key, Scheme scheme, ByteView input) {
   auto index = index_of(key);
   if (!index) return index.take_error();
-  if (const auto selected = files_.select(private_key_object(*index)); !selected)
+  if (const auto selected = select_key(*index); !selected)
     return selected.error().within("choosing the key");
   const auto answer =
-      link_->send(scheme == Scheme::rsa_raw ? command::raw(input) : command::decipher(input));
+      files_.send(scheme == Scheme::rsa_raw ? command::raw(input) : command::decipher(input));
   if (!answer) return answer.error().within("decrypting");
   if (answer->status == apdu::sw::wrong_data && scheme == Scheme::rsa_pkcs1) {
     return Error{ErrorKind::bad_data, "the cryptogram is not for this key, or is damaged",

@@ -62,7 +62,7 @@ Result<Application::Directory*> Application::directory(pkcs15::Kind kind) {
     if (!read) return read.take_error();
     auto entries = pkcs15::split(read->content);
     if (!entries) return entries.take_error().within("reading " + to_string(*path));
-    made = {std::move(*path), std::move(*entries), read->size};
+    made = {*path, std::move(*entries), read->size};
     break;
   }
   return &directories_.emplace(kind, std::move(made)).first->second;

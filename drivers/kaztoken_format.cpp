@@ -122,7 +122,7 @@ Status KaztokenCard::fill_application(const ApplicationContent& content) {
 /// itself.
 Status KaztokenCard::enter_in_list(const std::string& label) {
   if (auto status = files_.enter({}); !status) return status;
-  const auto made =
+  auto made =
       files_.create(transparent_file(file::application_list[0], master_list_size,
                                      rights::of_file(Who::anybody, Who::user, Who::officer)),
                     "create the list of applications");

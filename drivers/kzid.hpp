@@ -64,8 +64,9 @@ inline constexpr std::uint8_t user = 0x02;  ///< [facts kzid B2]
 inline constexpr std::uint8_t officer = 0x01;
 /// The field on the wire: ASCII, filled up on the right with '0' [facts kzid B2].
 inline constexpr std::size_t field = 8;
-inline constexpr std::size_t user_min = 4;
-inline constexpr int user_tries = 3;  ///< [facts kzid B2]
+inline constexpr std::size_t user_min = 1;      ///< the rest is filled up, as with four digits
+inline constexpr std::size_t new_user_min = 4;  ///< what the verifier takes [facts kzid B2]
+inline constexpr int user_tries = 3;            ///< [facts kzid B2]
 [[nodiscard]] constexpr std::uint8_t reference(Role role) {
   return role == Role::user ? user : officer;
 }

@@ -90,7 +90,8 @@ KzidCard::KzidCard(std::unique_ptr<Link> link, SideFiles side_files)
       pins_(place_),
       keys_(place_),
       directories_(place_),
-      side_files_(std::move(side_files)) {}
+      side_files_(std::move(side_files)),
+      tries_(side_files_) {}
 
 void KzidCard::forget_state() {
   place_.forget();
@@ -116,21 +117,21 @@ Result<std::string> KzidCard::serial() {
   } else if (!is_not_there(content.error())) {
     return content.take_error();
   }
-  auto substitute = substitute_serial();
-  if (substitute) serial_ = *substitute;
-  return substitute;
+  auto substitute = first_key_hash();
+  if (!substitute) return substitute.take_error().within("reading the serial number");
+  return *(serial_ = substitute->value_or(no_serial));
 }
 
-Result<std::string> KzidCard::substitute_serial() {
+/// Nothing where no key object holds a key, or none may be asked.
+Result<std::optional<std::string>> KzidCard::first_key_hash() {
   for (std::uint8_t number = key::first; number <= key::last; ++number) {
     auto object = keys_.look(number);
-    if (!object && !is_not_there(object.error())) {
-      return object.take_error().within("reading the serial number");
-    }
+    if (!object && !is_not_there(object.error())) return object.take_error();
     if (!object) break;
-    if (object->state == KeyObject::State::full) return short_hash(object->key.modulus);
+    if (object->state == KeyObject::State::full)
+      return std::optional<std::string>(short_hash(object->key.modulus));
   }
-  return short_hash(link_->transport().atr());
+  return std::optional<std::string>{};
 }
 
 Result<TokenInfo> KzidCard::token_info() {
@@ -264,10 +265,9 @@ Result<std::vector<CertificateInfo>> KzidCard::side_certificates() {
   return infos;
 }
 
+/// Those of the directory, and for keys that have none there, what was kept beside the card while
+/// it had no directory, or kilt had no leave to read it.
 Result<std::vector<CertificateInfo>> KzidCard::all_certificates() {
-  auto has_directories = directories_.exist();
-  if (!has_directories) return has_directories.take_error();
-  if (!*has_directories) return side_certificates();
   auto listed = certificates();
   if (!listed) return listed.take_error();
   std::vector<CertificateInfo> infos;
@@ -277,6 +277,15 @@ Result<std::vector<CertificateInfo>> KzidCard::all_certificates() {
                      entry.id,
                      entry.authority,
                      entry.trusted});
+  }
+  if (!side_files_.has_any(SideFiles::certificate_ending)) return infos;
+  auto beside = side_certificates();
+  if (!beside) return beside.take_error();
+  for (auto& info : *beside) {
+    const bool is_on_card = std::any_of(listed->begin(), listed->end(), [&](const auto& other) {
+      return !other.entry.authority && other.entry.id == info.id;
+    });
+    if (!is_on_card) infos.push_back(std::move(info));
   }
   return infos;
 }

@@ -12,6 +12,7 @@
 #include "drivers/kzid_directory.hpp"
 #include "drivers/kzid_keys.hpp"
 #include "drivers/kzid_pins.hpp"
+#include "drivers/kzid_tries.hpp"
 #include "drivers/refusals.hpp"
 #include "drivers/side_files.hpp"
 
@@ -29,9 +30,11 @@ class KzidCard final : public Card {
 
   Result<TokenInfo> token_info() override;
   /// Of EF.GDO. A card without: the first half of the SHA-1 of the first key's modulus; one that
-  /// has no keys either, or may not be asked: of the ATR, which is the same for all of its make.
+  /// has no keys either, or may not be asked: `no_serial`.
   Result<std::string> serial() override;
-  Result<PinInfo> pin_status(Role role) override { return pins_.status(role); }
+  /// Where the card does not tell the counter: what it said of the last wrong PIN, to whatever
+  /// process of this user. Then a card's first key may be read to know it again.
+  Result<PinInfo> pin_status(Role role) override;
 
   Status login(Role role, const SecretBytes& pin) override;
   [[nodiscard]] bool takes_pin_from_pad(Role) override { return link_->has_pin_pad(); }
@@ -96,9 +99,11 @@ class KzidCard final : public Card {
   Result<std::vector<CertificateInfo>> all_certificates();
   Result<std::vector<CertificateInfo>> side_certificates();
   Result<PublicKey> key_value(std::uint8_t number);
-  Result<std::string> substitute_serial();
+  Result<std::optional<std::string>> first_key_hash();
 
   // -- kzid_use.cpp
+  std::optional<std::string> mark();
+  Status noted(Role role, Status outcome);
   bool is_only_key();
 
   // -- kzid_enrol.cpp: making
@@ -107,6 +112,7 @@ class KzidCard final : public Card {
   Status begin_application();
   Status announce(std::uint8_t number, const pkcs15::PublicKeyEntry& half);
   Status describe_all();
+  Result<bool> is_doubtful(std::uint8_t number);
   Result<std::uint8_t> empty_object();
   Result<KeyPair> make_pair(const GenerateRequest& request, std::uint8_t number, bool described);
   Status set_entry(Kind kind, std::uint8_t number, std::optional<Bytes> entry);
@@ -134,12 +140,18 @@ class KzidCard final : public Card {
   Keys keys_;
   Directories directories_;
   SideFiles side_files_;
+  TriesMemory tries_;
   std::optional<std::string> serial_;
   std::map<std::uint16_t, Bytes> bodies_;  ///< certificates read
 };
 
 /// The number of the key object that a directory entry names by its reference; nothing for others.
 [[nodiscard]] std::optional<std::uint8_t> number_of(std::uint32_t reference);
+
+/// Stands for the serial number of a card that has nothing of its own to be known by. Permissions
+/// are given by serial number, and what all cards of a make share must not carry one: leading zeros
+/// do not count there, so that this is no number at all (Config::allows_assumed).
+inline constexpr const char* no_serial = "0000000000000000";
 
 /// ObjectRef::token of the certificate that is kept beside the card for a key.
 inline constexpr std::uint32_t side_token = 0x10000;

@@ -92,12 +92,37 @@ Status KzidCard::describe_all() {
   return {};
 }
 
+/// That 6A88 stands for an empty object is inferred [facts kzid B5], and GENERATE overwrites what
+/// is there. So it is not enough where an entry names a key in the object, where a key was found
+/// that no entry names (another program makes them here), or where there are no entries at all.
+Result<bool> KzidCard::is_doubtful(std::uint8_t number) {
+  auto has_directories = directories_.exist();
+  if (!has_directories) return has_directories.take_error();
+  if (!*has_directories) return true;
+  auto all = described();
+  if (!all) return all.take_error();
+  if (all->keys.contains(number) || all->public_keys.contains(number)) return true;
+  for (std::uint8_t other = key::first; other <= key::last; ++other) {
+    const auto* object = keys_.known(other);
+    const bool is_full = object != nullptr && object->state == KeyObject::State::full;
+    if (is_full && !all->keys.contains(other)) return true;
+  }
+  return false;
+}
+
 Result<std::uint8_t> KzidCard::empty_object() {
   std::string absent;
   for (std::uint8_t number = key::first; number <= key::last; ++number) {
     auto object = keys_.look(number);
     if (!object) return object.take_error();
-    if (object->state == KeyObject::State::empty) return number;
+    if (object->state == KeyObject::State::empty) {
+      auto doubtful = is_doubtful(number);
+      if (!doubtful) return doubtful.take_error();
+      if (*doubtful) {
+        if (auto sure = keys_.confirm_empty(number); !sure) return sure.take_error();
+      }
+      return number;
+    }
     if (object->state == KeyObject::State::absent) {
       absent += (absent.empty() ? " (this one has no key object " : ", ") +
                 to_hex(Bytes{number}).substr(1);

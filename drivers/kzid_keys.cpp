@@ -88,6 +88,24 @@ const KeyObject* Keys::known(std::uint8_t number) const {
   return found == objects_.end() ? nullptr : &found->second;
 }
 
+/// By the card's other witness, its signature: over a digest that no text is known to have.
+Status Keys::confirm_empty(std::uint8_t number) {
+  const std::string what = "making sure that " + name_of(number) + " is empty";
+  const auto input = digest_info(Digest::sha1, Bytes(digest_size(Digest::sha1)));
+  set_.reset();
+  if (auto entered = place_.enter_surely(); !entered) return entered.take_error().within(what);
+  const auto set = place_.send(command::set_environment(number));
+  if (auto status = check(set, what.c_str()); !status) return status;
+  const auto answer = place_.send(command::sign(input));
+  if (answer && (is_absent(answer->status) || answer->status == conditions_not_satisfied))
+    return {};
+  objects_.erase(number);
+  if (auto status = check(answer, what.c_str()); !status) return status;
+  return Error{ErrorKind::protocol, name_of(number) +
+                                        " signs, although the card called it empty; a new pair "
+                                        "would destroy its key, so none was made; try again"};
+}
+
 Status Keys::generate(std::uint8_t number) {
   objects_.erase(number);
   const auto answer = place_.ask(command::generate(number));

@@ -23,6 +23,10 @@ class Keys {
   /// What look() found; null when it did not yet.
   [[nodiscard]] const KeyObject* known(std::uint8_t number) const;
 
+  /// Makes sure that an object which look() found empty computes nothing, either. protocol when it
+  /// does; another error when the card's refusal is not that of an object without a key. Needs the
+  /// user's login.
+  Status confirm_empty(std::uint8_t number);
   /// Makes a pair in an object that is empty. Another one's pair would be lost: the caller looks
   /// first, in the same transaction. A minute and more.
   Status generate(std::uint8_t number);

@@ -22,15 +22,29 @@ std::size_t shortest(Role role) {
   return role == Role::user ? pin::user_min : pin::field;
 }
 
+std::size_t shortest_new(Role role) {
+  return role == Role::user ? pin::new_user_min : pin::field;
+}
+
+Error wrong_length(Role role, const char* whose, std::size_t least) {
+  return {ErrorKind::pin_length,
+          std::string(whose) + " " + name(role) + " has " +
+              (least < pin::field ? std::to_string(least) + " to " : std::string()) +
+              "8 characters; nothing was sent to the card"};
+}
+
 }  // namespace
 
 Result<PinInfo> Pins::status(Role role) {
   PinInfo info;
   info.role = role;
-  info.min_length = info.new_min_length = shortest(role);
+  info.min_length = shortest(role);
+  info.new_min_length = shortest_new(role);
   info.max_length = pin::field;
   if (role == Role::user) info.tries_max = pin::user_tries;
   info.logged_in = role_ == role;
+  bool& tells = role == Role::user ? tells_user_ : tells_officer_;
+  tells = false;
   const auto answer = place_.send(command::verify_status(role));
   if (!answer) {
     if (answer.error().kind == ErrorKind::refused) return info;
@@ -38,9 +52,10 @@ Result<PinInfo> Pins::status(Role role) {
   }
   const auto status = answer->status;
   const auto tries = status.tries_left();
+  tells = status.ok() || tries || status == apdu::sw::authentication_blocked;
   if (status.ok()) {
     info.logged_in = true;
-  } else if (tries || status == apdu::sw::authentication_blocked) {
+  } else if (tells) {
     info.logged_in = false;
     info.tries_left = tries.value_or(0);
     info.blocked = info.tries_left == 0;
@@ -51,14 +66,12 @@ Result<PinInfo> Pins::status(Role role) {
 
 Status Pins::check_length(Role role, std::size_t length) {
   if (length >= shortest(role) && length <= pin::field) return {};
-  return Error{ErrorKind::pin_length,
-               std::string("the ") + name(role) + " has " +
-                   (role == Role::user ? "4 to 8 characters" : "8 characters") +
-                   "; nothing was sent to the card"};
+  return wrong_length(role, "the", shortest(role));
 }
 
 Status Pins::check_new(Role role, const SecretBytes& pin) {
-  if (auto status = check_length(role, pin.size()); !status) return status;
+  if (pin.size() < shortest_new(role) || pin.size() > pin::field)
+    return wrong_length(role, "a new", shortest_new(role));
   const auto view = pin.view();
   if (std::all_of(view.begin(), view.end(), [](auto c) { return c >= '0' && c <= '9'; })) return {};
   return Error{ErrorKind::bad_argument, std::string("a new ") + name(role) +

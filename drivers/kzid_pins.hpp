@@ -24,6 +24,11 @@ class Pins {
   Status reset_user(const SecretBytes& new_pin);
 
   [[nodiscard]] std::optional<Role> role() const { return role_; }
+  /// The card answered its last status() for this role with the counter or the login, so nobody
+  /// need remember it.
+  [[nodiscard]] bool tells(Role role) const {
+    return role == Role::user ? tells_user_ : tells_officer_;
+  }
   /// The card may hold a login because of us.
   [[nodiscard]] bool may_be_open() const { return may_be_open_; }
   /// Nobody is logged in any more.
@@ -46,6 +51,7 @@ class Pins {
   Place& place_;
   std::optional<Role> role_;
   bool may_be_open_ = false;
+  bool tells_user_ = false, tells_officer_ = false;
 };
 
 }  // namespace kilt::card::kzid

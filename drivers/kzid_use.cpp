@@ -6,15 +6,45 @@
 
 namespace kilt::card::kzid {
 
+/// What tells this card from others without a guess being sent; nothing where it cannot be asked.
+/// A card without keys shares it with its like: at worst a last try is guarded that is none.
+std::optional<std::string> KzidCard::mark() {
+  begin();
+  const auto hash = first_key_hash();
+  if (!hash) return std::nullopt;
+  return hash->value_or(no_serial);
+}
+
+Result<PinInfo> KzidCard::pin_status(Role role) {
+  auto info = pins_.status(role);
+  if (!info || info->logged_in || pins_.tells(role) || tries_.is_empty()) return info;
+  if (const auto card = mark()) info->tries_left = tries_.recall(*card, role);
+  return info;
+}
+
+/// Keeps what the card said of a PIN that was sent. Where the card tells its counter, a number is
+/// not begun, only kept right.
+Status KzidCard::noted(Role role, Status outcome) {
+  const bool is_empty = tries_.is_empty();
+  const bool is_settled = outcome || outcome.error().kind == ErrorKind::pin_blocked;
+  const auto tries = is_settled ? std::nullopt : outcome.error().tries_left;
+  if (is_settled && !is_empty) {
+    if (const auto card = mark()) tries_.forget(*card, role);
+  } else if (tries && !(is_empty && pins_.tells(role))) {
+    if (const auto card = mark()) tries_.keep(*card, role, *tries);
+  }
+  return outcome;
+}
+
 Status KzidCard::login(Role role, const SecretBytes& pin) {
   if (auto length = Pins::check_length(role, pin.size()); !length) return length;
   if (auto left = end_login_of_other(role); !left) return left;
-  return pins_.login(role, pin);
+  return noted(role, pins_.login(role, pin));
 }
 
 Status KzidCard::login_from_pad(Role role) {
   if (auto left = end_login_of_other(role); !left) return left;
-  return pins_.login_from_pad(role);
+  return noted(role, pins_.login_from_pad(role));
 }
 
 Status KzidCard::end_login_of_other(Role role) {
@@ -34,11 +64,13 @@ Status KzidCard::logout() {
 }
 
 Status KzidCard::change_pin(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin) {
-  return pins_.change(role, old_pin, new_pin);
+  return noted(role, pins_.change(role, old_pin, new_pin));
 }
 
 Status KzidCard::set_user_pin(const SecretBytes& new_pin) {
-  return pins_.reset_user(new_pin);
+  auto done = pins_.reset_user(new_pin);
+  if (!done) return done;
+  return noted(Role::user, std::move(done));
 }
 
 /// The directory was read and names one key. What kilt writes names all that the card has.

@@ -38,4 +38,11 @@ bool Capability::has_size(std::size_t bits) const {
   return (bits - min_bits) % bits_step == 0;
 }
 
+bool FactoryDefaults::has(Role role, const SecretBytes& pin) const {
+  const auto is = [&](const std::string& known) {
+    return !known.empty() && pin.equals(as_bytes(known));
+  };
+  return role == Role::user ? is(user_pin) || is(other_user_pin) : is(so_pin);
+}
+
 }  // namespace kilt::card

@@ -156,6 +156,10 @@ struct TokenInfo {
 struct FactoryDefaults {
   std::string user_pin;
   std::string so_pin;
+  std::string other_user_pin{};  ///< of another way of delivery; empty: there is none
+
+  /// Whether that is a PIN which everybody knows from the maker.
+  [[nodiscard]] bool has(Role role, const SecretBytes& pin) const;
 };
 
 /// What a kind of card can do; known without touching the card.

@@ -43,7 +43,8 @@ struct Driver {
   // that are one token. Then `probe` and `make` are not called.
 
   /// Looks which applications are there (reading only). unknown_card when it is not ours, after two
-  /// APDUs at most; more only where the first SELECT succeeded. At least one when it succeeds.
+  /// APDUs at most; more only where one of them found an application, or where everything is looked
+  /// for and the ATR is of no other maker's cards. At least one when it succeeds.
   Result<std::vector<Application>> (*applications)(Link& link, LookFor what) = nullptr;
   /// Selects one of those just found, a usable one.
   Status (*select_application)(Link& link, const std::vector<Application>& all,
@@ -59,9 +60,9 @@ struct Driver {
 [[nodiscard]] std::span<const Driver* const> drivers();
 /// Drivers whose ATR pattern takes this ATR, in match order.
 [[nodiscard]] std::vector<const Driver*> candidates(ByteView atr);
-/// The card behind a transport. unknown_card (with the ATR in the text) after at most two APDUs;
-/// unsupported when the device is known but holds no application that we can use (the text names
-/// those it has). Holds a transaction of its own while it probes.
+/// The card behind a transport. unknown_card (with the ATR in the text) after at most two APDUs, or
+/// as Driver::applications says; unsupported when the device is known but holds no application that
+/// we can use (the text names those it has). Holds a transaction of its own while it probes.
 ///
 /// `index`: which of the usable applications of a device, as Card::applications() lists them;
 /// not_found where there are fewer. Each needs a transport of its own.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "drivers/side_files.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <mbedtls/md.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "drivers/certificate.hpp"
 
@@ -28,9 +31,14 @@ class Descriptor {
   }
   [[nodiscard]] bool ok() const { return fd_ >= 0; }
   int operator*() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
+};
+
+struct CloseListing {
+  void operator()(DIR* listing) const { ::closedir(listing); }
 };
 
 Error system_error(const std::string& doing, const std::string& path) {
@@ -76,7 +84,7 @@ std::string file_name(const PublicKey& key) {
   std::string name = to_hex(digest);
   for (char& c : name)
     c = static_cast<char>(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
-  return name + ".der";
+  return name + std::string(SideFiles::certificate_ending);
 }
 
 bool fits(const PublicKey& key, ByteView der) {
@@ -130,18 +138,8 @@ std::string SideFiles::path(const PublicKey& key) const {
 }
 
 std::optional<Bytes> SideFiles::read(const PublicKey& key) const {
-  const auto name = file_name(key);
-  if (directory_.empty() || name.empty()) return std::nullopt;
-  const auto directory = open_directory(directory_);
-  if (!directory.ok()) return std::nullopt;
-  // O_NONBLOCK: a FIFO of that name must not hold us up.
-  const Descriptor file(
-      ::openat(*directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  struct stat status {};
-  if (!file.ok() || ::fstat(*file, &status) != 0) return std::nullopt;
-  if (!S_ISREG(status.st_mode) || !is_ours(status)) return std::nullopt;
-  Bytes content = read_some(*file);
-  if (content.size() > longest || !fits(key, content)) return std::nullopt;
+  auto content = get(file_name(key));
+  if (!content || !fits(key, *content)) return std::nullopt;
   return content;
 }
 
@@ -158,6 +156,34 @@ Status SideFiles::write(const PublicKey& key, ByteView der) const {
   if (!fits(key, der)) {
     return Error{ErrorKind::key_mismatch, "the certificate is not that of the key"};
   }
+  return put(name, der);
+}
+
+Status SideFiles::remove(const PublicKey& key) const {
+  auto dropped = drop(file_name(key));
+  if (dropped || dropped.error().kind != ErrorKind::not_found) return dropped;
+  return Error{ErrorKind::not_found, "there is no certificate beside the card for this key"};
+}
+
+std::optional<Bytes> SideFiles::get(const std::string& name) const {
+  if (directory_.empty() || name.empty()) return std::nullopt;
+  const auto directory = open_directory(directory_);
+  if (!directory.ok()) return std::nullopt;
+  // O_NONBLOCK: a FIFO of that name must not hold us up.
+  const Descriptor file(
+      ::openat(*directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status {};
+  if (!file.ok() || ::fstat(*file, &status) != 0) return std::nullopt;
+  if (!S_ISREG(status.st_mode) || !is_ours(status)) return std::nullopt;
+  Bytes content = read_some(*file);
+  if (content.size() > longest) return std::nullopt;
+  return content;
+}
+
+Status SideFiles::put(const std::string& name, ByteView content) const {
+  if (directory_.empty() || name.empty()) {
+    return Error{ErrorKind::unsupported, "there is no place for files beside the card"};
+  }
   if (auto made = make_directories(directory_); !made) return made;
   const auto directory = open_directory(directory_);
   if (!directory.ok()) return system_error("opening the directory", directory_);
@@ -169,11 +195,11 @@ Status SideFiles::write(const PublicKey& key, ByteView der) const {
     const Descriptor file(::openat(*directory, beside.c_str(),
                                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file.ok()) return system_error("writing", directory_ + "/" + beside);
-    done = write_all(*file, der);
+    done = write_all(*file, content);
   }
   if (done) done = ::renameat(*directory, beside.c_str(), *directory, name.c_str()) == 0;
   if (!done) {
-    auto error = system_error("writing", path(key));
+    auto error = system_error("writing", directory_ + "/" + name);
     ::unlinkat(*directory, beside.c_str(), 0);
     return error;
   }
@@ -181,15 +207,27 @@ Status SideFiles::write(const PublicKey& key, ByteView der) const {
   return {};
 }
 
-Status SideFiles::remove(const PublicKey& key) const {
-  const Error none{ErrorKind::not_found, "there is no certificate beside the card for this key"};
-  const auto name = file_name(key);
+Status SideFiles::drop(const std::string& name) const {
+  const Error none{ErrorKind::not_found, "there is no such file beside the card"};
   if (directory_.empty() || name.empty()) return none;
   const auto directory = open_directory(directory_);
   if (!directory.ok()) return none;
   if (::unlinkat(*directory, name.c_str(), 0) == 0) return {};
   if (errno == ENOENT) return none;
-  return system_error("deleting", path(key));
+  return system_error("deleting", directory_ + "/" + name);
+}
+
+bool SideFiles::has_any(std::string_view ending) const {
+  if (directory_.empty()) return false;
+  auto directory = open_directory(directory_);
+  if (!directory.ok()) return false;
+  const std::unique_ptr<DIR, CloseListing> listing(::fdopendir(*directory));
+  if (!listing) return false;
+  (void)directory.release();  // the listing closes it
+  while (const auto* entry = ::readdir(listing.get())) {
+    if (std::string_view(entry->d_name).ends_with(ending)) return true;
+  }
+  return false;
 }
 
 }  // namespace kilt::card

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Certificates kept beside a card that has no room for them, one file for each key:
 // DIRECTORY/HEX.der, where HEX is the SHA-256 of the modulus. Every byte in there is untrusted:
-// what is not a certificate of just that key counts as absent.
+// what is not a certificate of just that key counts as absent. A driver may keep other small files
+// there under names of its own.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "apdu/result.hpp"
 #include "drivers/model.hpp"
@@ -32,7 +34,18 @@ class SideFiles {
   /// Of this key's file, whether there is one or not; empty without a place.
   [[nodiscard]] std::string path(const PublicKey& key) const;
 
+  /// What the file of this name (without a slash) holds: at most `longest` bytes. Nothing where
+  /// read() would find none; what is in it is for the caller to judge.
+  [[nodiscard]] std::optional<Bytes> get(const std::string& name) const;
+  /// As write(). 0600.
+  Status put(const std::string& name, ByteView content) const;
+  /// not_found when there was none.
+  Status drop(const std::string& name) const;
+  /// Whether some file's name ends so. Costs no card anything, so it is asked first.
+  [[nodiscard]] bool has_any(std::string_view ending) const;
+
   static constexpr std::size_t longest = 16384;
+  static constexpr std::string_view certificate_ending = ".der";
 
  private:
   std::string directory_;

@@ -120,7 +120,7 @@ std::string describe(const CK_MECHANISM* mechanism) {
 }  // namespace
 
 std::string Argument::text() const {
-  const std::string name = std::string(name_) + " ";
+  std::string name = std::string(name_) + " ";
   switch (kind_) {
     case Kind::number:
       return name + std::to_string(number_);

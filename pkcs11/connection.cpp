@@ -148,10 +148,8 @@ void Connection::remember(Role role, const SecretBytes* pin, const Status& outco
     if (outcome.error().kind == ErrorKind::pin_incorrect) ++memory.failures;
     return;
   }
-  const auto& factory = model().factory;
-  const std::string& known = role == Role::user ? factory.user_pin : factory.so_pin;
   memory.failures = 0;
-  memory.factory = pin != nullptr && !known.empty() && pin->equals(as_bytes(known));
+  memory.factory = pin != nullptr && model().factory.has(role, *pin);
 }
 
 /// Within a transaction: guard, then one try.

@@ -2,6 +2,7 @@
 // pcscd's readers: which there are, and waiting for them to change.
 #include <condition_variable>
 #include <list>
+#include <new>
 
 #include "apdu/transport/pcsc_card.hpp"
 #include "apdu/transport/pcsc_service.hpp"
@@ -25,7 +26,7 @@ class PcscSource : public ReaderSource {
   ~PcscSource() override {
     if (!service_->inherited()) return;
     // Contexts and locks are the parent's; see pcsc_service.hpp.
-    (void)new std::shared_ptr<PcscService>(std::move(service_));
+    (void)new (std::nothrow) std::shared_ptr<PcscService>(std::move(service_));
     (void)waits_.release();
   }
 

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <memory>
+#include <new>
 #include <string>
 
 #include "apdu/transport/pcsc_service.hpp"
@@ -22,7 +23,7 @@ class PcscCard : public Transport {
  public:
   /// Errors: no_reader, no_card, busy (held exclusively), transport (mute card), no_service,
   /// no_permission. Blocks while another program is inside a transaction: SCardConnect does.
-  static Result<std::unique_ptr<Transport>> connect(std::shared_ptr<PcscService> service,
+  static Result<std::unique_ptr<Transport>> connect(const std::shared_ptr<PcscService>& service,
                                                     const std::string& name,
                                                     const std::string& shown_as);
   ~PcscCard() override;
@@ -83,9 +84,9 @@ class PcscCard : public Transport {
 
 // ---- opening and closing ---------------------------------------------------------------------
 
-inline Result<std::unique_ptr<Transport>> PcscCard::connect(std::shared_ptr<PcscService> service,
-                                                            const std::string& name,
-                                                            const std::string& shown_as) {
+inline Result<std::unique_ptr<Transport>> PcscCard::connect(
+    const std::shared_ptr<PcscService>& service, const std::string& name,
+    const std::string& shown_as) {
   LONG code = SCARD_S_SUCCESS;
   // Once more if pcscd was started anew, or the card was changed, while we connected.
   for (int attempt = 0; attempt < 3; ++attempt) {
@@ -184,7 +185,7 @@ inline Limits PcscCard::limits_by(ByteView properties_control) const {
 inline PcscCard::~PcscCard() {
   if (service_->inherited()) {
     // Its lock may be held by a thread of the parent, its context is the parent's.
-    (void)new std::shared_ptr<PcscService>(std::move(service_));
+    (void)new (std::nothrow) std::shared_ptr<PcscService>(std::move(service_));
     return;
   }
   if (card_ == 0) return;

@@ -83,7 +83,9 @@ std::string heading(const Session& session) {
 
 /// No PIN is tried to find out: a token without keys is likely as its owner got it.
 std::string factory_hint(const Session& session, const Picture& picture) {
-  const std::string& pin = session.model().factory.user_pin;
+  const auto& factory = session.model().factory;
+  std::string pin = factory.user_pin;
+  if (!factory.other_user_pin.empty()) pin += " or " + factory.other_user_pin;
   if (pin.empty() || !session.token().initialized || !picture.objects.keys.empty()) return "";
   return fmt::format(
       "The user PIN may still be the maker's ({}); if so, change it with "

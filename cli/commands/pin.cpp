@@ -62,6 +62,12 @@ Status has_officer(const Session& session) {
 
 Report change(Context& context, const Options& options) {
   const auto role = options.so ? card::Role::security_officer : card::Role::user;
+  // A PIN that is given and not used would be asked for on the terminal, where nobody may sit.
+  if (options.so ? options.pin.given() : options.so_pin.given()) {
+    return Error{ErrorKind::bad_argument,
+                 options.so ? "with --so the present PIN is given by --so-pin-..., not --pin-..."
+                            : "--so-pin-... is for the security officer's PIN; add --so"};
+  }
   auto old_source = options.so ? PinSource::open(options.so_pin, context.console)
                                : open_user_pin(context, options.pin);
   if (!old_source) return old_source.take_error();

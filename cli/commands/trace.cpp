@@ -26,6 +26,7 @@ struct Options {
 /// Runs the command and hands back how it ended, as a shell would say it.
 Result<int> run_command(const std::vector<std::string>& command) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command)
     arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);

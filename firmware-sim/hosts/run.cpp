@@ -183,7 +183,7 @@ Status Run::insert_cards() {
   std::size_t waiting = readers_.size();
   Status failed;
   for (const auto& reader : readers_) {
-    reader->insert([&](Status done) {
+    reader->insert([&](const Status& done) {
       --waiting;
       if (!done && failed) failed = done;
     });

@@ -6,6 +6,21 @@
 #include "apdu/tlv.hpp"
 #include "firmware-sim/profiles/etoken72k_applet.hpp"
 
+// What is in the files. The card keeps what hosts write as it is: attributes (10xx/0001 and the
+// like), certificates and data are bytes to it, of which it reads none; how the vendor's software
+// encodes attributes is not public [facts etoken §5.6], and the card enforces no encoding. It has
+// no objects when it is delivered. What it writes itself (etoken72k_system.cpp and
+// etoken72k_keys.cpp say what of it is assumed):
+//
+//   5000/0001        label: 21 <length> <text>, laid by INITIALISE
+//   5000/000A        nine bytes 05 01 08 00 0A 03 00 00 57, as a real token has them
+//   5000/000E, 000F  salt of the security officer, of the user: 20 bytes and nothing else; the key
+//                    that belongs to it is beside the file and shown to nobody
+//   5000/0002, 3, 6  zeros
+//   0220/30xx/0002   public half of a key, written when it is generated or imported: 11 <modulus>
+//                    12 <public exponent>, big-endian; who writes 0001 beside it is the host
+//
+// Tags and lengths are those of SIMPLE-TLV: one byte, or FF and two for the length.
 namespace kilt::sim::etoken72k {
 
 /// Tags of parameters and answers. Published: 01-04, 09, 0A, 0E, 10; the others are assumed.

@@ -97,6 +97,12 @@ class WhatIsRefused(KiltTest):
                   exit=USAGE)
         self.kilt("sign", self.write("letter", ""), "-o", self.path("no/where"), *self.pin(USER_PIN), exit=FAILURE)
 
+    def test_a_pin_for_somebody_else_is_not_passed_over(self):
+        self.start()
+        new = self.pin("0123456789", "new-pin")
+        self.kilt("pin", "change", "--so", *self.pin(USER_PIN), *new, exit=USAGE)
+        self.kilt("pin", "change", *self.pin(USER_PIN, "so-pin"), *new, exit=USAGE)
+
     def test_the_command_line(self):
         self.start()
         for words in ([], ["fly"], ["pin"], ["info", "--nothing"], ["key", "generate"], ["list", "extra"],

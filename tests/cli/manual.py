@@ -126,5 +126,15 @@ class Completion(KiltTest):
         self.assertEqual(self.complete("key", "l"), {"list"})
 
 
+class Configuration(unittest.TestCase):
+    def test_every_key_has_its_paragraph(self):
+        with open(os.path.join(SOURCE, "drivers", "config.cpp"), encoding="utf-8") as file:
+            keys = re.findall(r'key == "(\w+)"', file.read())
+        with open(os.path.join(SOURCE, "cli", "man", "kilt.toml.5"), encoding="utf-8") as file:
+            page = file.read()
+        self.assertGreater(len(keys), 3)
+        self.assertEqual(re.findall(r"^\.TP\n\.B (\w+)$", page, re.M), keys)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -110,6 +110,10 @@ TEST_F(EtokenCost, SmallThings) {
   EXPECT_LE(spent(), 2u);
   ASSERT_TRUE(card->pin_status(Role::user).ok());
   EXPECT_EQ(spent(), 0u);
+  for (const auto budget : {1u, 0u}) {
+    ASSERT_TRUE(card->pin_status(Role::security_officer).ok());
+    EXPECT_EQ(spent(), budget);
+  }
   login();
   EXPECT_EQ(spent(), 4u);
   ASSERT_TRUE(card->random(32).ok());

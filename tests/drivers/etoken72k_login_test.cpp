@@ -262,6 +262,13 @@ TEST_F(EtokenWords, TheRawOperation) {
   EXPECT_TRUE(command::compute(Bytes(128), true).apdu.answer_is_secret());
 }
 
+TEST_F(EtokenWords, OnlyASignatureWith2048BitsIsPublished) {
+  EXPECT_EQ(command::compute(Bytes(256), false).evidence, Evidence::published);
+  EXPECT_EQ(command::compute(Bytes(256), true).evidence, Evidence::assumed);
+  EXPECT_EQ(command::compute(Bytes(128), false).evidence, Evidence::assumed);
+  EXPECT_EQ(command::compute(Bytes(128), true).evidence, Evidence::assumed);
+}
+
 TEST_F(EtokenWords, NoSecretInATrace) {
   EXPECT_TRUE(command::login(Role::user, Bytes(8)).apdu.is_secret());
   EXPECT_TRUE(command::import_part(KeyPart::prime1, Bytes(64), false).apdu.is_secret());

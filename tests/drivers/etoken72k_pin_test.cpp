@@ -105,6 +105,26 @@ TEST_F(EtokenTries, APinChangedElsewhereCostsOneTryAndNoMore) {
                        card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20))));
 }
 
+TEST_F(EtokenTries, AProtectedReadThatUsedUpTheLoginTriesOnceToo) {
+  login();
+  const Bytes hidden(600, 0x22);  // several reads, each of which uses up the login
+  const auto stored = card->store_data({"hidden", "app", {}, true}, hidden);
+  ASSERT_TRUE(stored.ok()) << why(stored);
+  card->forget_objects();
+  ASSERT_EQ(list().data.size(), 1u);
+  auto other = std::move(*card::identify(std::make_unique<ChipTransport>(bench), nullptr));
+  ASSERT_TRUE(other->change_pin(Role::user, secret(etoken_user_pin), secret("another pin")).ok());
+  ASSERT_TRUE(other->logout().ok());
+  logins = 0;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(card->read_data(stored->ref).error().kind, ErrorKind::not_logged_in);
+    (void)card->list().ok();
+    EXPECT_EQ(logins, 1) << "after the refusal only a person's PIN is sent";
+  }
+  login("another pin");
+  EXPECT_EQ(*card->read_data(stored->ref), hidden);
+}
+
 TEST_F(EtokenTries, AfterAResetNothingIsTriedByItself) {
   login();
   const auto pair = generate("1");

@@ -2,6 +2,8 @@
 // An eToken in readers of other kinds, and the kind of eToken that does not sign.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "tests/drivers/etoken72k_fixture.hpp"
 
 namespace kilt::test {
@@ -91,6 +93,7 @@ TEST_F(EtokenReaders, ASilentOneIsTried) {
 TEST_F(EtokenReaders, ARealOneIsAskedNothingThatNobodyVouchesFor) {
   login();
   const auto pair = generate("1", 2048);
+  generate("9", 1024);
   ASSERT_TRUE(
       card->install_certificate({}, certificate_for(pair.public_key, "Somebody", 1468)).ok());
   reinsert();
@@ -99,9 +102,13 @@ TEST_F(EtokenReaders, ARealOneIsAskedNothingThatNobodyVouchesFor) {
   bench.watch = [&](ByteView command, ByteView) { sent.push_back(to_hex(command.first(4))); };
   login();
   const auto found = list();
-  ASSERT_EQ(found.keys.size(), 1u);
+  ASSERT_EQ(found.keys.size(), 2u);
   EXPECT_EQ(card->read_certificate(found.certificates[0].ref)->size(), 1468u);
   EXPECT_TRUE(verifies(pair.public_key, text, card->sign(found.keys[0], Scheme::rsa_pkcs1, text)));
+  EXPECT_EQ(card->decrypt(found.keys[0], Scheme::rsa_pkcs1, Bytes(256, 1)).error().kind,
+            ErrorKind::refused);
+  EXPECT_EQ(card->sign(found.keys[1], Scheme::rsa_pkcs1, text).error().kind, ErrorKind::refused);
+  EXPECT_EQ(std::count(sent.begin(), sent.end(), "800C0331"), 1) << "the one signature";
   EXPECT_EQ(card->generate(key_request("2")).error().kind, ErrorKind::refused);
   EXPECT_EQ(card->delete_object(found.keys[0].ref).error().kind, ErrorKind::refused);
   EXPECT_EQ(card->store_data({"d", "a"}, Bytes(3)).error().kind, ErrorKind::refused);

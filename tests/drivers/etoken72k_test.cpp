@@ -268,8 +268,16 @@ TEST_F(EtokenSold, InitialisationNeedsTheOfficersPin) {
   EXPECT_EQ(card->initialise("new", secret("11111111")).error().kind, ErrorKind::pin_incorrect);
   EXPECT_EQ(card->initialise("new", secret("1")).error().kind, ErrorKind::pin_length);
   EXPECT_EQ(card->initialise("", secret(etoken_officer_pin)).error().kind, ErrorKind::bad_argument);
+  spent();
+  const auto too_long = card->initialise(std::string(33, 'x'), secret(etoken_officer_pin));
+  EXPECT_EQ(too_long.error().kind, ErrorKind::bad_argument);
+  EXPECT_THAT(too_long.error().message(), ::testing::HasSubstr("1 to 32 bytes"));
+  EXPECT_EQ(spent(), 0u);
   EXPECT_EQ(list().keys.size(), 1u);
-  const auto done = card->initialise("My token", secret(etoken_officer_pin));
+  auto done = card->initialise(std::string(32, 'x'), secret(etoken_officer_pin));
+  ASSERT_TRUE(done.ok()) << why(done);
+  EXPECT_EQ(card->token_info()->label, std::string(32, 'x'));
+  done = card->initialise("My token", secret(etoken_officer_pin));
   ASSERT_TRUE(done.ok()) << why(done);
   EXPECT_TRUE(list().keys.empty());
   EXPECT_EQ(card->token_info()->label, "My token");

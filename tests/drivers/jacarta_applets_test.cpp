@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "drivers/jacarta.hpp"
 #include "tests/apdu/scripted_transport.hpp"
 #include "tests/drivers/jacarta_fixture.hpp"
 
@@ -18,6 +19,7 @@ using ::testing::HasSubstr;
 
 const char* const common_atr = "3BDC18FF8191FE1FC38073C821136601061159000128";
 const char* const shared_atr = "3BDC18FF8191FE1FC38073C8211366010B0352000538";
+const char* const relative_atr = "3BDC18FF8191FE1FC38073C821136601060130040155";
 const char* const lt_atr = "3BDC18FF8111FE8073C82113660106013080018D";
 const char* const laser = "A0000001644C415345520001";
 const char* const pro = "A0000003120202";
@@ -105,8 +107,28 @@ TEST(JacartaApplets, AllOfThem) {
 TEST(JacartaApplets, ProAlone) {
   const auto seen = look(std::make_unique<Device>(common_atr, std::set<std::string>{pro, gost}));
   ASSERT_TRUE(seen.card.ok()) << why(seen.card);
-  EXPECT_EQ(names(**seen.card), std::vector<std::string>{"+JaCarta PRO (eToken PRO Java)"});
-  EXPECT_EQ(seen.commands, 2u) << "more is looked for only where the first SELECT succeeded";
+  const std::vector<std::string> expected{"+JaCarta PRO (eToken PRO Java)",
+                                          "-JaCarta GOST (Cryptotoken)"};
+  EXPECT_EQ(names(**seen.card), expected);
+  EXPECT_EQ(seen.commands, 5u) << "each applet once, and its own again";
+  const auto tokens = look(std::make_unique<Device>(common_atr, std::set<std::string>{pro, gost}),
+                           0, LookFor::tokens);
+  ASSERT_TRUE(tokens.card.ok()) << why(tokens.card);
+  EXPECT_EQ(tokens.commands, 2u) << "who wants tokens is not told of others";
+}
+
+TEST(JacartaApplets, GostAloneIsNamedAndNotSupported) {
+  const std::set<std::string> both{gost, data_store};
+  auto seen = look(std::make_unique<Device>(common_atr, both)).card;
+  ASSERT_FALSE(seen.ok());
+  EXPECT_EQ(seen.error().kind, ErrorKind::unsupported) << why(seen);
+  EXPECT_THAT(seen.error().message(), HasSubstr("JaCarta GOST (Cryptotoken)"));
+  EXPECT_THAT(seen.error().message(), HasSubstr("JaCarta LT (DataStore)"));
+  seen = look(std::make_unique<Device>(common_atr, both), 0, LookFor::tokens).card;
+  EXPECT_EQ(seen.error().kind, ErrorKind::unknown_card);
+  // Where others have the ATR too, the limit of two commands stands.
+  seen = look(std::make_unique<Device>(shared_atr, both)).card;
+  EXPECT_EQ(seen.error().kind, ErrorKind::unknown_card);
 }
 
 TEST(JacartaApplets, DataStoreAloneIsNamedAndNotSupported) {
@@ -132,14 +154,19 @@ class Counted : public Device {
 };
 
 TEST(JacartaApplets, AnUnknownCardIsGivenUpAfterTwoCommands) {
-  for (const char* atr : {common_atr, shared_atr, lt_atr}) {
+  const auto commands_for = [](const char* atr, LookFor what) {
     std::size_t count = 0;
-    const auto seen =
-        card::identify(std::make_unique<Counted>(count, atr, std::set<std::string>{}), nullptr);
-    ASSERT_FALSE(seen.ok());
+    const auto seen = card::identify(std::make_unique<Counted>(count, atr, std::set<std::string>{}),
+                                     nullptr, 0, what);
+    EXPECT_FALSE(seen.ok());
     EXPECT_EQ(seen.error().kind, ErrorKind::unknown_card);
-    EXPECT_LE(count, 2u);
-  }
+    return count;
+  };
+  for (const char* atr : {shared_atr, relative_atr, lt_atr})
+    EXPECT_LE(commands_for(atr, LookFor::everything), 2u) << atr;
+  for (const char* atr : {common_atr, shared_atr, relative_atr, lt_atr})
+    EXPECT_LE(commands_for(atr, LookFor::tokens), 2u) << atr;
+  EXPECT_LE(commands_for(common_atr, LookFor::everything), 4u) << "JaCarta by its ATR alone";
 }
 
 TEST(JacartaApplets, SomethingElseUnderTheNameOfLaserIsNotTaken) {
@@ -159,6 +186,63 @@ TEST(JacartaApplets, TheETokensAtrIsNotOurs) {
     for (const auto* driver : card::candidates(from_hex(atr).value()))
       EXPECT_STRNE(driver->name, "jacarta");
   }
+}
+
+// ---- what destroys, on a reader with a real card ---------------------------------------------
+
+struct RealCard : ChipBench {
+  explicit RealCard(const char* atr) : ChipBench("jacarta", with(atr)) { simulated = false; }
+  static sim::ChipOptions with(const char* atr) {
+    sim::ChipOptions options;
+    options.seed = 7;
+    options.atr = from_hex(atr).value();
+    return options;
+  }
+};
+
+TEST(JacartaGuard, ARelativeIsErasedOnlyWithLeave) {
+  for (const char* atr : {relative_atr, shared_atr}) {
+    RealCard bench(atr);
+    auto card = card::identify(std::make_unique<ChipTransport>(bench), nullptr);
+    ASSERT_TRUE(card.ok()) << why(card);
+    const auto logged_in = (*card)->login(Role::user, secret(jacarta_user_pin));
+    ASSERT_TRUE(logged_in.ok()) << why(logged_in);
+    const auto made = (*card)->generate(key_request("1"));
+    ASSERT_TRUE(made.ok()) << "what destroys nothing is not kept back: " << why(made);
+    const auto refused = (*card)->initialise("new", secret(jacarta_officer_pin));
+    ASSERT_FALSE(refused.ok()) << atr;
+    EXPECT_EQ(refused.error().kind, ErrorKind::refused) << why(refused);
+    EXPECT_EQ(refused.error().message().find("erased in part"), std::string::npos);
+    EXPECT_EQ((*card)->list()->keys.size(), 1u);
+    EXPECT_TRUE((*card)->login(Role::user, secret(jacarta_user_pin)).ok());
+    (*card)->link().set_permissions({false, true});
+    const auto allowed = (*card)->initialise("new", secret(jacarta_officer_pin));
+    ASSERT_TRUE(allowed.ok()) << why(allowed);
+    EXPECT_TRUE((*card)->list()->keys.empty());
+  }
+}
+
+TEST(JacartaGuard, JacartaItselfNeedsNone) {
+  RealCard bench(common_atr);
+  auto card = card::identify(std::make_unique<ChipTransport>(bench), nullptr);
+  ASSERT_TRUE(card.ok()) << why(card);
+  const auto done = (*card)->initialise("new", secret(jacarta_officer_pin));
+  EXPECT_TRUE(done.ok()) << why(done);
+}
+
+TEST(JacartaGuard, NoCommandCountsAsKnownBetterThanItsCard) {
+  const auto evidence = [](const char* atr) {
+    return card::jacarta::evidence_of(from_hex(atr).value());
+  };
+  EXPECT_EQ(evidence(common_atr), card::Evidence::published);
+  const char* const others[] = {shared_atr,
+                                relative_atr,
+                                "3B6C00FF8073C821136601061159 0001",
+                                "3BD518FF8091FE1FC38073C8211000",
+                                "3B9A008131FE45546963546F6B20312E3000",
+                                ""};
+  for (const char* atr : others)
+    EXPECT_EQ(evidence(atr), card::Evidence::related) << atr;
 }
 
 TEST(JacartaCombined, TwoTokensOfOneDeviceInTurn) {

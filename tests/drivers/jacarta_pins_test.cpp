@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a PIN reaches the card: hidden where the card can, in plain only where it cannot, and one
 // wrong PIN costs one try whatever the card answers.
+#include <gmock/gmock.h>
+
 #include <algorithm>
 
 #include "drivers/jacarta_card.hpp"
@@ -11,6 +13,7 @@ namespace kilt::test {
 namespace {
 
 using card::Role;
+using ::testing::HasSubstr;
 
 const char* const secure_pin =
     "621B 8A0104 83020020 870148 850FC0010000AAAA0410000000000010 10 9000";
@@ -58,14 +61,33 @@ TEST(JacartaLogin, InPlainWhereTheCardDoesNotAllowIt) {
   EXPECT_EQ(bench.wire->sent[1], "002000000A31323334353637383930");
 }
 
-TEST(JacartaLogin, InPlainWhereTheCardDoesNotKnowTheCommand) {
+TEST(JacartaLogin, NoStatusWordMakesThePinGoInPlain) {
   for (const char* refusal : {"6D00", "6E00", "6A81", "6A86"}) {
-    Script bench({secure_pin, challenge, refusal, "9000"});
-    EXPECT_TRUE(bench.login().ok()) << refusal;
-    EXPECT_EQ(bench.wire->sent.back(), "002000000A31323334353637383930");
-    Script without_challenge({secure_pin, refusal, "9000"});
-    EXPECT_TRUE(without_challenge.login().ok()) << refusal;
+    Script bench({secure_pin, challenge, refusal, "9000", "9000"});
+    const auto refused = bench.login();
+    ASSERT_FALSE(refused.ok()) << refusal;
+    EXPECT_EQ(refused.error().kind, ErrorKind::unsupported) << why(refused);
+    EXPECT_THAT(refused.error().message(), HasSubstr("not sent in the clear"));
+    EXPECT_EQ(bench.plain_verifies(), 0) << refusal;
+    EXPECT_EQ(bench.wire->sent.size(), 3u) << refusal;
   }
+  // And a card without random numbers is asked for no PIN at all.
+  for (const char* refusal : {"6D00", "6E00", "6A81", "6A86", "6982", "63C5", "6983"}) {
+    Script bench({secure_pin, refusal, "9000", "9000"});
+    const auto refused = bench.login();
+    ASSERT_FALSE(refused.ok()) << refusal;
+    EXPECT_EQ(bench.plain_verifies(), 0) << refusal;
+    EXPECT_EQ(bench.wire->sent.size(), 2u) << refusal;
+  }
+}
+
+TEST(JacartaLogin, HidesThePinWhereItsObjectSaysNothing) {
+  const char* const bare_pin = "620A 8A0104 83020020 870148 9000";
+  // Without a policy the card's description is looked for, which this one has not.
+  Script bench({bare_pin, "6A82", bare_pin, challenge, "9000"});
+  const auto done = bench.login();
+  ASSERT_TRUE(done.ok()) << why(done);
+  EXPECT_EQ(bench.wire->sent.back(), "8020000010BADCA03397244A2621159779C7FC3C26");
 }
 
 TEST(JacartaLogin, AWrongPinIsNeverSentASecondTime) {
@@ -123,6 +145,34 @@ TEST_F(JacartaPinChange, TheNewPinIsNowhereInTheClear) {
   EXPECT_TRUE(card->login(Role::user, secret("5550001234")).ok());
 }
 
+TEST_F(JacartaPinChange, ASpoiledAnswerSaysThatTheNewPinMayBeSet) {
+  std::string old_pin = jacarta_user_pin, new_pin = "5550001234";
+  for (const char* spoiled : {"9000", "6982", "6988", "DEADBEEF9000", "990290009000",
+                              "990290008E0800000000000000009000", "870101990290006700"}) {
+    bench.distort = [&](Bytes& answer) {
+      if (answer.size() == 16 && answer[0] == 0x99) answer = from_hex(spoiled).value();
+    };
+    const auto status = card->change_pin(Role::user, secret(old_pin), secret(new_pin));
+    ASSERT_FALSE(status.ok()) << spoiled;
+    EXPECT_EQ(status.error().kind, ErrorKind::protocol) << spoiled << ": " << why(status);
+    EXPECT_THAT(status.error().message(), HasSubstr("the new PIN may be set"));
+    bench.distort = nullptr;
+    reinsert();
+    EXPECT_TRUE(card->login(Role::user, secret(new_pin)).ok()) << "and it is";
+    std::swap(old_pin, new_pin);
+  }
+}
+
+TEST_F(JacartaPinChange, WhatFailsBehindTheNewPinDoesNotUnsayIt) {
+  bench.exchanges = 0;
+  bench.pull_at = 7;  // the end of secure messaging
+  const auto status = card->change_pin(Role::user, secret(jacarta_user_pin), secret("5550001234"));
+  EXPECT_TRUE(status.ok()) << why(status);
+  EXPECT_EQ(bench.exchanges, 7u);
+  reinsert();
+  EXPECT_TRUE(card->login(Role::user, secret("5550001234")).ok());
+}
+
 TEST_F(JacartaPinChange, ATamperedAnswerEndsTheConnection) {
   bench.distort = [](Bytes& answer) {
     // The one protected answer: a status and a MAC.
@@ -130,7 +180,7 @@ TEST_F(JacartaPinChange, ATamperedAnswerEndsTheConnection) {
   };
   const auto status = card->change_pin(Role::user, secret(jacarta_user_pin), secret("5550001234"));
   ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().kind, ErrorKind::verify_failed) << why(status);
+  EXPECT_EQ(status.error().kind, ErrorKind::protocol) << why(status);
   const auto sent = seen.size();
   EXPECT_FALSE(card->login(Role::user, secret(jacarta_user_pin)).ok());
   EXPECT_FALSE(card->random(8).ok());

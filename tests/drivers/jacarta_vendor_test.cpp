@@ -332,6 +332,74 @@ TEST_F(JacartaVendor, KiltsCardHasTheVendorsFiles) {
   EXPECT_EQ(to_hex(read("300030018400", certificate.size())), to_hex(certificate));
 }
 
+// ---- keys for signatures only [facts jacarta A9] ---------------------------------------------
+
+class JacartaSignatureOnly : public Jacarta {
+ protected:
+  /// A key for signatures in the first place: kilt makes none, so it comes past the driver.
+  void make_signature_key() {
+    ASSERT_TRUE(raw("80A4080C063F0030003002 00").ends_with("9000"));
+    const auto created = raw(
+        "00E0080026 6224 8A0104 83020061 80020080 8505050C2000A3 860E0000002000FF0000002000200020 "
+        "7100");
+    ASSERT_EQ(created, "9000");
+    ASSERT_TRUE(raw(signature_object).ends_with("9000"));
+    const std::string answer = raw("00470000 0B AC09800106 8181 03010001 00");
+    ASSERT_TRUE(answer.starts_with("7F498188818180")) << answer;
+    value.modulus = hex(answer.substr(14, 256));
+    value.exponent = {0x01, 0x00, 0x01};
+  }
+  static constexpr const char* exchange_object = "80A4080C083F0030003002004100";
+  static constexpr const char* signature_object = "80A4080C083F0030003002006100";
+  card::PublicKey value;
+};
+
+TEST_F(JacartaSignatureOnly, IsListedUsedAndDeleted) {
+  login();
+  const auto pair = generate("1");
+  make_signature_key();
+  if (HasFatalFailure()) return;
+  // What describes the pair describes the other key from here on.
+  ASSERT_TRUE(raw(exchange_object).ends_with("9000"));
+  ASSERT_EQ(raw("00E40000"), "9000");
+  ASSERT_TRUE(card->delete_object(pair.public_info.ref).ok());
+  reinsert();
+  auto found = list();
+  ASSERT_EQ(found.keys.size(), 1u);
+  EXPECT_EQ(found.keys[0].bits, 1024u);
+  login();
+  for (int i = 0; i < 2; ++i)
+    EXPECT_TRUE(is_signature(value, text, card->sign(found.keys[0], Scheme::rsa_pkcs1, text)));
+  // Another key in between.
+  const auto second = generate("2");
+  EXPECT_TRUE(is_signature(second.public_key, text,
+                           card->sign(second.private_key, Scheme::rsa_pkcs1, text)));
+  EXPECT_TRUE(is_signature(value, text, card->sign(found.keys[0], Scheme::rsa_pkcs1, text)));
+  const auto deleted = card->delete_object(found.keys[0].ref);
+  ASSERT_TRUE(deleted.ok()) << why(deleted);
+  EXPECT_EQ(raw(signature_object), "6A82") << "nothing is left behind";
+  EXPECT_EQ(list().keys.size(), 1u);
+}
+
+TEST_F(JacartaSignatureOnly, OneThatNothingDescribesIsLeftAlone) {
+  login();
+  make_signature_key();
+  if (HasFatalFailure()) return;
+  reinsert();
+  login();
+  EXPECT_TRUE(list().keys.empty());
+  // A pair of ours may come to lie beside it, and is the one that is used and deleted.
+  const auto pair = generate("1");
+  reinsert();
+  login();
+  ASSERT_EQ(list().keys.size(), 1u);
+  EXPECT_TRUE(
+      is_signature(pair.public_key, text, card->sign(pair.private_key, Scheme::rsa_pkcs1, text)));
+  ASSERT_TRUE(card->delete_object(pair.private_key.ref).ok());
+  EXPECT_EQ(raw(exchange_object), "6A82");
+  EXPECT_TRUE(raw(signature_object).ends_with("9000"));
+}
+
 TEST_F(JacartaVendor, APrivateKeyOfKiltsIsNotDeletedWithoutThePin) {
   ASSERT_TRUE(card->initialise("JaCarta test", secret(jacarta_officer_pin)).ok());
   ASSERT_TRUE(card->login(Role::security_officer, secret(jacarta_officer_pin)).ok());

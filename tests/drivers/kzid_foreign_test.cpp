@@ -161,6 +161,41 @@ TEST_F(KzidBare, GeneratesButCannotName) {
   EXPECT_EQ(list().keys.size(), 1u);
 }
 
+TEST_F(KzidBare, LosesNoKeyThatItOnceCallsEmpty) {
+  login();
+  const auto value = *card->read_public_key(list().keys[0].ref);
+  card->forget_objects();
+  bool has_lied = false;
+  bench.distort = [&](Bytes& answer) {
+    if (has_lied || answer != Bytes{0x61, 0x00}) return;
+    has_lied = true;
+    answer = {0x6A, 0x88};
+  };
+  EXPECT_EQ(card->generate(key_request("", 2048)).error().kind, ErrorKind::protocol);
+  bench.distort = nullptr;
+  EXPECT_TRUE(has_lied);
+  EXPECT_EQ(generate("").private_key.label, "key 8");
+  EXPECT_EQ(*card->read_public_key({ObjectClass::private_key, 7}), value);
+}
+
+TEST_F(KzidBare, ItsCertificatesStayInSightWhenItsDirectoriesAreSeen) {
+  const auto value = *card->read_public_key(list().keys[0].ref);
+  const Bytes der = certificate_for(value, "Somebody", 700);
+  const auto installed = card->install_certificate({}, der);
+  ASSERT_TRUE(installed.ok()) << why(installed);
+  connect();
+  auto found = list();
+  ASSERT_EQ(found.certificates.size(), 1u);
+  EXPECT_EQ(found.certificates[0].kept_in, installed->kept_in);
+  EXPECT_EQ(found.certificates[0].id, found.keys[0].id);
+  EXPECT_EQ(*card->read_certificate(found.certificates[0].ref), der);
+  login();
+  ASSERT_TRUE(card->install_certificate({}, der).ok());
+  found = list();
+  ASSERT_EQ(found.certificates.size(), 1u) << "the one on the card";
+  EXPECT_EQ(found.certificates[0].kept_in, "");
+}
+
 TEST_F(KzidBare, FindsAKeyAndSigns) {
   spent();
   bare();

@@ -8,6 +8,7 @@
 
 #include "apdu/trace.hpp"
 #include "drivers/certificate.hpp"
+#include "drivers/config.hpp"
 #include "drivers/kzid_card.hpp"
 #include "drivers/registry.hpp"
 #include "tests/apdu/scripted_transport.hpp"
@@ -254,6 +255,13 @@ TEST_F(KzidOnRealCard, ItsCertificatesAreKeptBesideIt) {
   EXPECT_THAT(real->strange, IsEmpty());
 }
 
+/// Whether somebody who writes this serial into kilt.toml gives leave by it.
+bool may_guess(const std::string& serial) {
+  card::Config config;
+  config.allow_assumed = {serial};
+  return config.allows_assumed(serial);
+}
+
 TEST_F(KzidOnRealCard, ItsSerialIsThatOfItsFirstKey) {
   const auto info = card->token_info();
   ASSERT_TRUE(info.ok()) << info.error().message();
@@ -261,6 +269,8 @@ TEST_F(KzidOnRealCard, ItsSerialIsThatOfItsFirstKey) {
   ASSERT_TRUE(key.ok());
   EXPECT_EQ(info->serial, to_hex(card::default_key_id(*key)).substr(0, 16));
   EXPECT_EQ(info->label, "KZ ID CARD");
+  EXPECT_EQ(*card->serial(), info->serial);
+  EXPECT_TRUE(may_guess(info->serial));
   EXPECT_EQ(real->strange, std::vector<std::string>{"00A4020C022F02"}) << "EF.GDO";
 }
 
@@ -273,6 +283,8 @@ TEST_F(KzidOnRealCard, UnprovenCardsAreSentNothing) {
     ASSERT_TRUE(info.ok()) << info.error().message();
     EXPECT_THAT(info->label, HasSubstr("unproven"));
     EXPECT_EQ(info->serial.size(), 16u);
+    EXPECT_FALSE(may_guess(info->serial) || may_guess(*card->serial()))
+        << "it would be leave for every card of the make";
     EXPECT_EQ(card->list().error().kind, ErrorKind::refused);
     const auto login = card->login(Role::user, pin());
     ASSERT_FALSE(login.ok());

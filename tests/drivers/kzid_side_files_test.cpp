@@ -127,6 +127,24 @@ TEST_F(SideFile, ThatIsNoFileIsIgnored) {
   EXPECT_EQ(must_run("ls -A " + place).size(), 64u + 5) << "what was begun is taken away";
 }
 
+TEST_F(SideFile, OfAnotherKindStandBesideTheCertificates) {
+  EXPECT_FALSE(files.has_any(".small"));
+  EXPECT_EQ(mode(place), 0u) << "looking makes nothing";
+  ASSERT_TRUE(files.put("one.small", Bytes{1, 2}).ok());
+  EXPECT_EQ(files.get("one.small"), (Bytes{1, 2}));
+  EXPECT_EQ(mode(place + "/one.small"), 0600u);
+  EXPECT_TRUE(files.has_any(".small"));
+  EXPECT_FALSE(files.has_any(SideFiles::certificate_ending));
+  ASSERT_TRUE(files.put("one.small", Bytes{3}).ok());
+  EXPECT_EQ(files.get("one.small"), Bytes{3});
+  EXPECT_FALSE(files.get("two.small").has_value());
+  ASSERT_TRUE(files.drop("one.small").ok());
+  EXPECT_EQ(files.drop("one.small").error().kind, ErrorKind::not_found);
+  EXPECT_FALSE(files.has_any(".small"));
+  EXPECT_FALSE(SideFiles(std::string()).put("one.small", Bytes{1}).ok());
+  EXPECT_FALSE(SideFiles(std::string()).has_any(".small"));
+}
+
 TEST_F(SideFile, HasNoPlaceWithoutAHome) {
   const SideFiles nowhere{std::string()};
   EXPECT_FALSE(nowhere.read(key).has_value());

@@ -336,6 +336,49 @@ TEST_F(KzidTrouble, ASignatureThatDoesNotFitIsWithheld) {
   prove(pair);
 }
 
+/// A card that once calls a full key object empty: GET DATA alone begins an answer of 256 bytes.
+class KzidLiar : public KzidTrouble {
+ protected:
+  void expect_nothing_lost(const card::KeyPair& pair, std::uint32_t next) {
+    bool is_generating = false, has_lied = false;
+    bench.distort = [&](Bytes& answer) {
+      if (has_lied || answer != Bytes{0x61, 0x00}) return;
+      has_lied = true;
+      answer = {0x6A, 0x88};
+    };
+    bench.watch = [&](ByteView command, ByteView) { is_generating |= command[1] == 0x46; };
+    const auto made = card->generate(key_request("", 2048, "NEW"));
+    bench.distort = nullptr;
+    bench.watch = nullptr;
+    ASSERT_TRUE(has_lied);
+    EXPECT_FALSE(is_generating);
+    ASSERT_FALSE(made.ok());
+    EXPECT_EQ(made.error().kind, ErrorKind::protocol) << why(made);
+    EXPECT_EQ(*card->read_public_key(pair.private_key.ref), pair.public_key);
+    prove(pair);
+    EXPECT_EQ(generate("", "NEW").private_key.ref.token, next);
+    prove(pair);
+  }
+};
+
+TEST_F(KzidLiar, LosesNoKeyThatADirectoryNames) {
+  login();
+  expect_nothing_lost(generate("1"), 8);
+}
+
+TEST_F(KzidLiar, LosesNoKeyWhereAnotherProgramMakesThem) {
+  login();
+  ASSERT_EQ(raw("00A4000C020101"), "9000");
+  ASSERT_EQ(raw("0046020005A403840187"), "9000");
+  ASSERT_EQ(raw("0046020005A403840188"), "9000");
+  reinsert();
+  login();
+  card::KeyPair first;
+  first.private_key = list().keys[0];
+  first.public_key = *card->read_public_key(first.private_key.ref);
+  expect_nothing_lost(first, 9);
+}
+
 TEST_F(KzidTrouble, TruncatedAnswersAreErrors) {
   login();
   const auto pair = generate("1");

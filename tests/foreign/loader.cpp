@@ -27,6 +27,14 @@ std::size_t entries_of(const char* directory) {
                                                 std::filesystem::directory_iterator()));
 }
 
+/// Whether the module's first token is one of kilt's: another's may want a PIN that is not ours.
+bool shows_our_token(const Module& module) {
+  const auto slots = module.slots();
+  CK_TOKEN_INFO info{};
+  return !slots.empty() && module->C_GetTokenInfo(slots.front(), &info) == CKR_OK &&
+         std::string(info.manufacturerID, info.manufacturerID + 5) == "kilt ";
+}
+
 bool is_mapped(const std::string& path) {
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);) {
@@ -136,7 +144,7 @@ struct Ways {
     std::map<const Module*, CK_SESSION_HANDLE> sessions;
     for (int round = 0; round < 3; ++round) {
       for (const auto& module : modules) {
-        if (module->slots().empty()) continue;  // OpenSC does not know every card
+        if (!shows_our_token(*module)) continue;
         if (sessions.contains(module.get())) {
           const auto keys = module->find_class(sessions[module.get()], CKO_PRIVATE_KEY);
           static_cast<void>(

@@ -174,8 +174,13 @@ http {{
         try:
             for _ in range(2):
                 self.nginx.send_signal(signal.SIGHUP)
-                until(lambda: len(self.workers()) == WORKERS and not set(old) & set(self.workers()), "all workers are new")
-                old = self.workers()
+                now = []
+
+                def renewed():
+                    now[:] = self.workers()
+                    return len(now) == WORKERS and not set(old) & set(now)
+                until(renewed, "all workers are new")
+                old = list(now)
                 until(lambda: set(served) & set(old), "a new worker serves")
         finally:
             over.set()
@@ -191,8 +196,13 @@ http {{
         first = self.workers()
         self.everybody_serves(first)
         os.kill(first[0], signal.SIGKILL)
-        until(lambda: len(self.workers()) == WORKERS and first[0] not in self.workers(), "the master replaces its worker")
-        self.everybody_serves(self.workers())
+        now = []
+
+        def replaced():
+            now[:] = self.workers()  # one look: between two the dead one may turn into a zombie
+            return len(now) == WORKERS and first[0] not in now
+        until(replaced, "the master replaces its worker")
+        self.everybody_serves(now)
         self.nginx.send_signal(signal.SIGTERM)
         self.assertEqual(self.nginx.wait(20), 0)
         self.assertEqual(re.findall(r"exited on signal (\d+)", self.log()), ["9"])
