@@ -240,7 +240,7 @@ class PyKcs11(ForeignTest):
         self.refused("CKR_PIN_INCORRECT", session.login, self.card.wrong_pin)
         self.assertEqual(self.sim.tries_spent() - before, 1)
         if self.card.tells_tries:
-            self.refused("CKR_PIN_INCORRECT", session.login, "1")  # too short to be one: it was not sent
+            self.refused("CKR_PIN_INCORRECT", session.login, "1" * 40)  # too long to be one: it was not sent
         else:
             # Any try could be the last where the card does not tell: a slip is forgiven once, then nothing is sent.
             self.refused("CKR_PIN_INCORRECT", session.login, self.card.wrong_pin)
