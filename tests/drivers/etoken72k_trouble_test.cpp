@@ -5,31 +5,11 @@
 #include <functional>
 
 #include "tests/drivers/etoken72k_fixture.hpp"
+#include "tests/drivers/trouble.hpp"
 #include "tests/openssl.hpp"
 
 namespace kilt::test {
 namespace {
-
-using card::ObjectClass;
-using card::Role;
-using card::Scheme;
-
-const Bytes text(20, 0x31);
-
-/// What of a listing must not change: labels and ids of everything.
-std::vector<std::string> names(const card::Directory& found) {
-  std::vector<std::string> all;
-  for (const auto& o : found.keys)
-    all.push_back("key " + o.label + " " + to_hex(o.id));
-  for (const auto& o : found.public_keys)
-    all.push_back("public " + o.label + " " + to_hex(o.id));
-  for (const auto& o : found.certificates)
-    all.push_back("certificate " + o.label + " " + to_hex(o.id));
-  for (const auto& o : found.data)
-    all.push_back("data " + o.label);
-  std::sort(all.begin(), all.end());
-  return all;
-}
 
 class EtokenTrouble : public Etoken {
  protected:

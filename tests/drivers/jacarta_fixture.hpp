@@ -26,6 +26,8 @@ inline bool is_signature(const card::PublicKey& key, ByteView text,
 
 class Jacarta : public ::testing::Test {
  protected:
+  static constexpr const char* its_user_pin = jacarta_user_pin;
+
   explicit Jacarta(bool blank = false, const char* profile = "jacarta")
       : bench(profile, options(blank)) {
     connect();

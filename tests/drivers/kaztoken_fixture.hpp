@@ -46,6 +46,8 @@ Bytes certificate_for(const card::PublicKey& key, const std::string& name, std::
 
 class Kaztoken : public ::testing::Test {
  protected:
+  static constexpr const char* its_user_pin = user_pin;
+
   explicit Kaztoken(const char* profile = "kaztoken", bool blank = false)
       : bench(profile, options(blank)) {
     connect();

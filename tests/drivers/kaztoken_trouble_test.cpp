@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Power cuts at every write, removal at every command, and answers that say nothing.
 #include "tests/drivers/kaztoken_trouble.hpp"
+#include "drivers/pairing.hpp"
 
 namespace kilt::test {
 namespace {
