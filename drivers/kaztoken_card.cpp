@@ -324,6 +324,21 @@ const KaztokenCard::ListedPublicKey* KaztokenCard::same_number(
   return nullptr;
 }
 
+/// The other way round: the private key with the id of a public one, or with its number.
+const KaztokenCard::ListedKey* KaztokenCard::private_half(const std::vector<ListedKey>& all,
+                                                          const ListedPublicKey& half) {
+  for (const auto& key : all) {
+    if (key.entry.id == half.entry.id && key.entry.type == half.entry.type) return &key;
+  }
+  for (const auto& key : all) {
+    if (key.token == half.entry.reference && key.entry.type == half.entry.type &&
+        key.entry.bits == half.entry.bits) {
+      return &key;
+    }
+  }
+  return nullptr;
+}
+
 Result<PublicKey> KaztokenCard::read_public_key(const ObjectRef& key) {
   begin();
   auto all = public_keys();

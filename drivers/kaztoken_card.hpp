@@ -81,6 +81,8 @@ class KaztokenCard final : public Card {
   Result<std::vector<Listed<pkcs15::DataEntry>>> data_objects();
   static const ListedPublicKey* public_half(const std::vector<ListedPublicKey>& all,
                                             std::uint32_t token, const Bytes& id, std::size_t bits);
+  static const ListedKey* private_half(const std::vector<ListedKey>& all,
+                                       const ListedPublicKey& half);
   static const ListedPublicKey* same_number(const std::vector<ListedPublicKey>& all,
                                             std::uint32_t token, std::size_t bits);
   Result<PublicKey> public_value(const ListedPublicKey& key);

@@ -34,18 +34,8 @@ Result<std::optional<KaztokenCard::ListedKey>> KaztokenCard::key_of(const Public
                    [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
   for (const auto& candidate : *publics) {
     if (candidate.entry.type != key.type || candidate.entry.bits != key.bits()) continue;
-    const auto is_its_half = [&](const ListedKey& k, bool by_id) {
-      return k.entry.type == candidate.entry.type &&
-             (by_id ? k.entry.id == candidate.entry.id
-                    : k.token == candidate.entry.reference && k.entry.bits == key.bits());
-    };
-    auto own = keys->end();
-    for (const bool by_id : {true, false}) {
-      if (own != keys->end()) break;
-      own = std::find_if(keys->begin(), keys->end(),
-                         [&](const ListedKey& k) { return is_its_half(k, by_id); });
-    }
-    if (own == keys->end()) continue;
+    const auto* own = private_half(*keys, candidate);
+    if (own == nullptr) continue;
     auto same = has_value(candidate, key);
     if (!same) return same.take_error();
     if (*same) return std::optional<ListedKey>{*own};
