@@ -13,10 +13,31 @@ bool is_there(const card::Directory& directory, const card::ObjectRef& object, c
   return in(directory.keys) || in(directory.certificates);
 }
 
+namespace {
+
+/// Beforehand, so that nobody types a PIN for what the guard refuses. It does not matter for a
+/// certificate that is kept beside the card.
+Status is_allowed(Session& session, const card::ObjectRef& object) {
+  return session.with_card([&](card::Card& card) -> Status {
+    auto allowed = card.allows(card::Work::remove);
+    if (allowed || object.object_class != card::ObjectClass::certificate) return allowed;
+    const auto found = card.list_classes({false, false, true, false});
+    const auto is_beside = [&](const card::CertificateInfo& info) {
+      return info.ref == object && !info.kept_in.empty();
+    };
+    if (found && std::any_of(found->certificates.begin(), found->certificates.end(), is_beside))
+      return {};
+    return allowed;
+  });
+}
+
+}  // namespace
+
 Report carry_out(Context& context, Session& session, const Deletion& deletion, PinSource& source) {
   auto sure = confirm_loss(context, session, deletion.loss, deletion.confirmed);
   if (!sure) return sure.take_error();
   session.permit_destruction();
+  if (auto allowed = is_allowed(session, deletion.object); !allowed) return allowed.take_error();
   auto pin = ask_pin(context, session, card::Role::user, source);
   if (!pin) return pin.take_error();
   bool begun = false;

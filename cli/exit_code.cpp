@@ -41,13 +41,14 @@ constexpr Explanation table[] = {
      "This token or kilt cannot do that", "See with `kilt info` what the token is."},
     {ErrorKind::refused, ExitCode::unsupported, "CKR_ACTION_PROHIBITED",
      "kilt does not send a command that nobody has vouched for to a real token",
-     "Help by `kilt trace record FILE`, or list the token's serial under allow_assumed in "
-     "kilt.toml."},
+     "List the token's serial, or its ATR where the serial is zeros (`kilt list --json` shows "
+     "both), under allow_assumed in kilt.toml, and help by `kilt trace record FILE`."},
     {ErrorKind::bad_argument, ExitCode::usage, "CKR_DATA_INVALID",
      "The request cannot be carried out as it was made",
      "See `kilt --help` and the help of the command."},
     {ErrorKind::bad_data, ExitCode::failure, "CKR_ATTRIBUTE_VALUE_INVALID",
-     "The data that was given cannot be read", "Check the file that was named."},
+     "A file or value that was given cannot be used",
+     "Check what was named: that it is there, is what it should be, and may be read or written."},
     {ErrorKind::pin_incorrect, ExitCode::pin_refused, "CKR_PIN_INCORRECT", "The PIN is wrong",
      "Check the PIN before the next try: `kilt pin status` shows how many are left, where the "
      "token tells."},
@@ -57,7 +58,7 @@ constexpr Explanation table[] = {
      "The PIN is too short or too long, so it was not sent and no try was spent",
      "See `kilt pin status` for the lengths that the token takes."},
     {ErrorKind::pin_last_try, ExitCode::pin_refused, "CKR_FUNCTION_FAILED",
-     "Only one try is left, so the PIN was not sent",
+     "This may be the last try, so the PIN was not sent",
      "If you are sure of the PIN, repeat the command with --spend-last-try."},
     {ErrorKind::pin_not_set, ExitCode::failure, "CKR_USER_PIN_NOT_INITIALIZED",
      "The token has no such PIN yet",

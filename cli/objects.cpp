@@ -132,6 +132,10 @@ std::string unsupported_applications(const Session& session) {
 
 Status check_label(const std::string& label, std::size_t longest) {
   if (!is_utf8(label)) return Error{ErrorKind::bad_argument, "the label is no UTF-8"};
+  if (printable(label) != label) {
+    return Error{ErrorKind::bad_argument,
+                 "the label holds characters that steer a terminal, such as a line break"};
+  }
   if (label.size() <= longest) return {};
   return Error{ErrorKind::bad_argument,
                fmt::format("the label takes {} bytes of UTF-8 and there is room for {} (a Cyrillic "

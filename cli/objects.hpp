@@ -30,7 +30,8 @@ void add_certificate_body(Json& json, const card::Certificate& certificate, std:
 /// Labels in bytes of UTF-8: of a token as every PKCS#11 program can show it (CK_TOKEN_INFO), of an
 /// object as its directory can hold it (pkcs15-ub-label [7816-15 §8.2.2]).
 inline constexpr std::size_t longest_token_label = 32, longest_object_label = 255;
-/// bad_argument for a label that is longer, or that is no UTF-8: it would be cut or garbled later.
+/// bad_argument for a label that is longer, that is no UTF-8 or that steers a terminal: it would be
+/// cut or garbled later.
 Status check_label(const std::string& label, std::size_t longest);
 
 inline constexpr const char* blank_line = "The token is blank; `kilt init` makes it ready.\n";

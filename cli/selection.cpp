@@ -33,7 +33,8 @@ Result<std::unique_ptr<Session>> open_session(Context& context, const apdu::Read
   if (!card) return card.take_error();
   auto session = Session::open(*std::move(card));
   if (session) {
-    (*session)->set_allow_assumed(context.config.allows_assumed((*session)->token().serial));
+    (*session)->set_allow_assumed(
+        context.config.allows_assumed((*session)->token().serial, reader.atr));
   }
   return session;
 }

@@ -48,6 +48,14 @@ Result<card::PinInfo> Session::may_try(card::Role role, bool spend_last_try) {
   if (pin->blocked || pin->tries_left == 0) {
     return Error{ErrorKind::pin_blocked, fmt::format("{} is blocked", whose)};
   }
+  // Where the card never tells, no card is known that gives a PIN fewer than three tries.
+  constexpr int most_failures = 2;
+  if (!pin->tries_left && pin->failures >= most_failures && !spend_last_try) {
+    return Error{ErrorKind::pin_last_try,
+                 fmt::format("{} was wrong {} times since it was right, and this token does not "
+                             "tell how many tries are left",
+                             whose, pin->failures)};
+  }
   if (pin->tries_left == 1 && !spend_last_try) {
     return Error{.kind = ErrorKind::pin_last_try,
                  .what = fmt::format("{} has one try left", whose),

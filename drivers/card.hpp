@@ -49,6 +49,9 @@ struct DataRequest {
   bool is_private = false;
 };
 
+/// What may be asked for beforehand.
+enum class Work { generate, import, install, change, remove, change_pin, unblock_pin, initialise };
+
 /// Only what is set is changed.
 struct AttributeChange {
   std::optional<std::string> label;
@@ -71,6 +74,10 @@ class Card {
   /// All applications of the device that this card is one of, usable ones in the order in which
   /// identify() counts them. Empty where device and token are one.
   [[nodiscard]] virtual std::vector<Application> applications() { return link().applications(); }
+
+  /// refused where the guard (Link) would refuse a command of this work, so that nobody types a
+  /// PIN, and no try of one is spent, for what is not done. Sends nothing.
+  [[nodiscard]] virtual Status allows(Work) { return {}; }
 
   /// The card lost its volatile state (a new epoch): forget selection, login and environment.
   virtual void forget_state() = 0;
@@ -129,7 +136,10 @@ class Card {
   virtual Status change_attributes(const ObjectRef& object, const AttributeChange& change) = 0;
   virtual Status delete_object(const ObjectRef& object) = 0;
 
-  /// bad_argument when the input does not fit the scheme and key size.
+  /// bad_argument when the input does not fit the scheme and key size; not_found when another key
+  /// has the place of this one by now. What the card computes is checked with the key's public half
+  /// where that was read; where it was not, the card is asked first whether it still describes this
+  /// key (identity.hpp), as far as that costs little.
   virtual Result<Bytes> sign(const KeyInfo& key, Scheme scheme, ByteView input) = 0;
   virtual Result<Bytes> decrypt(const KeyInfo& key, Scheme scheme, ByteView input) = 0;
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -29,6 +30,22 @@ std::string upper_without_leading_zeros(std::string_view serial) {
     text += (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c;
   }
   return text;
+}
+
+/// Upper case, spaces and colons between the bytes left out.
+std::string digits_of(std::string_view text) {
+  std::string digits;
+  for (const char c : text) {
+    if (c == ' ' || c == ':') continue;
+    digits += (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return digits;
+}
+
+bool names_atr(std::string_view listed, std::string_view atr) {
+  const std::string pattern = digits_of(listed);
+  return std::equal(pattern.begin(), pattern.end(), atr.begin(), atr.end(),
+                    [](char wanted, char digit) { return wanted == '?' || wanted == digit; });
 }
 
 /// One file being laid over what is known so far.
@@ -151,9 +168,14 @@ class Merge {
 
 }  // namespace
 
-bool Config::allows_assumed(std::string_view serial) const {
+bool Config::allows_assumed(std::string_view serial, ByteView atr) const {
   const std::string wanted = upper_without_leading_zeros(serial);
-  if (wanted.empty()) return false;
+  if (wanted.empty()) {
+    const std::string digits = to_hex(atr);
+    return !digits.empty() &&
+           std::any_of(allow_assumed.begin(), allow_assumed.end(),
+                       [&](const std::string& listed) { return names_atr(listed, digits); });
+  }
   for (const std::string& listed : allow_assumed) {
     if (upper_without_leading_zeros(listed) == wanted) return true;
   }

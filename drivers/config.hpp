@@ -3,7 +3,8 @@
 // and the command read it alike.
 //
 //   readers = "pcsc"                    # or ["pcsc", "socket:/run/card"]
-//   allow_assumed = ["0A1B2C3D"]        # serials whose tokens may get commands nobody vouches for
+//   allow_assumed = ["0A1B2C3D"]        # serials whose tokens may get commands nobody vouches for;
+//                                       # ATR of a card that tells none
 //   pin_cache = true                    # restore a login after a foreign reset
 //   spend_last_try = false              # let a login use the last try of a PIN
 //   log = "info"                        # as KILT_LOG
@@ -15,18 +16,23 @@
 #include <string_view>
 #include <vector>
 
+#include "apdu/bytes.hpp"
+
 namespace kilt::card {
 
 struct Config {
   std::string readers;  ///< comma list as Readers::open() takes it; empty: its default
-  std::vector<std::string> allow_assumed;  ///< token serials, as written in the file
+  std::vector<std::string> allow_assumed;  ///< token serials or ATRs, as written in the file
   bool pin_cache = true;
   bool spend_last_try = false;
   std::string log;    ///< what KILT_LOG says, else the file; empty: no log
   std::string trace;  ///< what KILT_TRACE says, else the file; empty: no trace
 
   /// Whether `serial` is listed in allow_assumed; letter case and leading zeros do not matter.
-  [[nodiscard]] bool allows_assumed(std::string_view serial) const;
+  /// A card that nothing tells from its like (no serial, or nothing but zeros) is listed by its
+  /// whole ATR, where a '?' stands for a digit that differs at every touch. A card with a serial
+  /// never is: its owner did not name it.
+  [[nodiscard]] bool allows_assumed(std::string_view serial, ByteView atr = {}) const;
 };
 
 struct LoadedConfig {

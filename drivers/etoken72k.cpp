@@ -7,6 +7,12 @@
 
 namespace kilt::card {
 
+bool is_no_answer(apdu::StatusWord status) {
+  const auto sw1 = status.sw1();
+  const bool is_status = (sw1 >= 0x61 && sw1 <= 0x6F) || sw1 >> 4 == 9;
+  return !is_status || (sw1 >= 0x64 && sw1 <= 0x66) || sw1 == 0x6F;
+}
+
 Status select_etoken_applet(Link& link) {
   const auto command = etoken::command::select_applet();
   const auto answer = link.send(command);
@@ -14,6 +20,10 @@ Status select_etoken_applet(Link& link) {
   const Error other{ErrorKind::unknown_card,
                     "the card has no eToken applet, though its ATR is one of an eToken's",
                     answer->status.value};
+  if (is_no_answer(answer->status)) {
+    return Error{ErrorKind::protocol, "the card failed when it was asked for its eToken applet",
+                 answer->status.value};
+  }
   if (!answer->ok()) return other;
   // 6F 10 84 07 <AID> A5 05 9F65 02 0212 [facts etoken §5.1]
   const auto information = apdu::find_tag(answer->data, apdu::tag::fci_template);
@@ -24,7 +34,7 @@ Status select_etoken_applet(Link& link) {
 }
 
 std::unique_ptr<Card> make_etoken_card(std::unique_ptr<Link> link, const CardModel& model) {
-  return std::make_unique<etoken::EtokenCard>(std::move(link), model);
+  return std::make_unique<etoken::EtokenCard>(std::move(link), model, SideFiles::of_this_user());
 }
 
 std::vector<Command> etoken_commands() {

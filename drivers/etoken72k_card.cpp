@@ -18,8 +18,13 @@ bool is_absent(const Error& error) {
 
 }  // namespace
 
-EtokenCard::EtokenCard(std::unique_ptr<Link> link, const CardModel& model)
-    : link_(std::move(link)), model_(model), login_(*link_), files_(*link_, login_) {
+EtokenCard::EtokenCard(std::unique_ptr<Link> link, const CardModel& model, SideFiles side_files)
+    : link_(std::move(link)),
+      model_(model),
+      login_(*link_),
+      files_(*link_, login_),
+      objects_since_(link_->transaction()),
+      failures_(std::move(side_files), ".failures") {
   link_->channel().set_prefer_extended(true);
 }
 
@@ -31,11 +36,44 @@ void EtokenCard::forget_state() {
 }
 
 void EtokenCard::forget_objects() {
+  objects_since_ = link_->transaction();
   ids_.reset();
   objects_.clear();
   public_values_.clear();
   bodies_.clear();
   label_.reset();
+}
+
+/// Of several commands of one kind, one example: they are known alike. Changing a label is one
+/// WRITE as a rule; where it takes a new file, the guard refuses that before anything is changed.
+Status EtokenCard::allows(Work work) {
+  const Bytes block(128), salt(pin::salt_size), key(pin::key_size);
+  const auto create = command::create(false, file::attributes, 1, rights_of_file(false));
+  const auto write = command::write(0, block);
+  const auto all = [this](const auto&... commands) {
+    Status status;
+    (void)((status = link_->allows(commands)).ok() && ...);
+    return status;
+  };
+  switch (work) {
+    case Work::generate:
+      return all(create, command::generate(2048), write);
+    case Work::import:
+      return all(create, command::import_part(KeyPart::prime1, block, false), write);
+    case Work::install:
+      return all(create, write);
+    case Work::change:
+      return all(write);
+    case Work::remove:
+      return all(command::remove());
+    case Work::change_pin:
+      return all(command::change_pin(Role::user, salt, key));
+    case Work::unblock_pin:
+      return all(command::set_user_pin(salt, key), command::login(Role::security_officer, block));
+    case Work::initialise:
+      return all(command::initialise(salt, key, as_bytes("label")));
+  }
+  return {};
 }
 
 // ---- the token -------------------------------------------------------------------------------
@@ -103,8 +141,9 @@ Result<PinInfo> EtokenCard::pin_status(Role role) {
   info.new_min_length = pin::new_min_length;
   info.max_length = pin::max_length;
   info.logged_in = login_.role() == role;
-  // No known command tells the counter [facts etoken §5.7]; what is known is what a login met.
+  // No known command tells the counter [facts etoken §5.7]; what is known is what logins met.
   info.blocked = login_.is_blocked(role);
+  info.failures = failures(role);
   if (info.blocked) info.tries_left = 0;
   if (info.logged_in || info.blocked || pin_is_set_[index(role)]) return info;
   begin();

@@ -14,16 +14,18 @@
 #include "drivers/certificate.hpp"
 #include "drivers/etoken72k_attributes.hpp"
 #include "drivers/etoken72k_files.hpp"
+#include "drivers/pin_notes.hpp"
 #include "drivers/refusals.hpp"
 
 namespace kilt::card::etoken {
 
 class EtokenCard final : public Card {
  public:
-  EtokenCard(std::unique_ptr<Link> link, const CardModel& model);
+  EtokenCard(std::unique_ptr<Link> link, const CardModel& model, SideFiles side_files);
 
   [[nodiscard]] const CardModel& model() const override { return model_; }
   [[nodiscard]] Link& link() override { return *link_; }
+  [[nodiscard]] Status allows(Work work) override;
   void forget_state() override;
   void forget_objects() override;
 
@@ -77,6 +79,11 @@ class EtokenCard final : public Card {
     if (!now || now != transaction_) files_.begin();
     transaction_ = now;
   }
+  /// All that is remembered of the objects was read in the transaction that is open still.
+  [[nodiscard]] bool is_fresh() const {
+    const auto now = link_->transaction();
+    return now && now == objects_since_;
+  }
   Result<Ids> ids();
   Result<Ids> ids_of(std::uint16_t kind);
   /// Null: unfinished, or private while nobody is logged in.
@@ -101,7 +108,10 @@ class EtokenCard final : public Card {
   /// One private operation, under the user's login. False also of a key that this reader cannot
   /// use.
   Result<bool> is_private_half(std::uint16_t id, const PublicKey& key);
+  Status confirm_place(const KeyInfo& key);
   Result<Bytes> compute(const KeyInfo& key, ByteView block, bool decrypts);
+  Result<Bytes> compute_checked(const KeyInfo& key, ByteView block, bool decrypts);
+  [[nodiscard]] std::optional<PublicKey> certified_key(const KeyInfo& key) const;
   Result<Bytes> compute_once(std::uint16_t id, ByteView block, bool decrypts);
   [[nodiscard]] Status check_reader(const apdu::CommandApdu& command) const;
 
@@ -131,13 +141,17 @@ class EtokenCard final : public Card {
   // -- etoken72k_setup.cpp
   Result<Bytes> salt(Role role);
   Result<bool> has_salt(Role role);
+  Status noted(Role role, Status outcome);
+  int failures(Role role);
   [[nodiscard]] static constexpr std::size_t index(Role role) { return role == Role::user ? 0 : 1; }
 
   std::unique_ptr<Link> link_;
   const CardModel& model_;
   Login login_;
   Files files_;
-  std::optional<std::uint64_t> transaction_;  ///< of the call before
+  std::optional<std::uint64_t> transaction_;    ///< of the call before
+  std::optional<std::uint64_t> objects_since_;  ///< the one in which objects were last forgotten
+  PinNotes failures_;                           ///< wrong PINs since the last right one
 
   std::optional<std::string> serial_, label_;
   std::array<bool, 2> pin_is_set_{};  ///< by role; false: not known

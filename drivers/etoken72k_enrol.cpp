@@ -38,7 +38,8 @@ SecretBytes padded(ByteView number, std::size_t length) {
 Status EtokenCard::prepare_write(const char* what) {
   begin();
   if (auto status = login_.require(Role::user, what); !status) return status;
-  // Another program may have made objects since we looked.
+  // Another program may have made, changed or replaced objects since we looked.
+  if (!is_fresh()) forget_objects();
   ids_.reset();
   return {};
 }

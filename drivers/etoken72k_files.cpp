@@ -43,7 +43,7 @@ Result<apdu::ResponseApdu> Files::send_select(const FilePath& path, apdu::Select
     // Either there is no such file, or somebody selected another applet since our last operation:
     // then there is no root either. Not at a guess, for selecting the applet ends a login.
     const FilePath root{path.front()};
-    const auto found = send(command::select(root, apdu::SelectAnswer::none));
+    auto found = send(command::select(root, apdu::SelectAnswer::none));
     if (!found) return found;
     if (found->ok()) {
       is_stale_ = false;

@@ -79,10 +79,6 @@ Status EtokenCard::change_attributes(const ObjectRef& object, const AttributeCha
   auto found = find(object);
   if (!found) return found.take_error();
   const auto id = (*found)->id;
-  // Written by another program meanwhile, perhaps.
-  objects_.erase(id);
-  found = find(object);
-  if (!found) return found.take_error();
   Attributes changed = (*found)->attributes;
   const bool is_half = kind_of(id) == file::key_pair;
   if (change.label && is_half && object.object_class == ObjectClass::public_key) {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // PINs of a token with Aladdin's applet, and a token set up from the ground.
+#include <algorithm>
+
 #include "drivers/etoken72k_card.hpp"
 
 namespace kilt::card::etoken {
 namespace {
 
 constexpr std::size_t longest_label = 32;  ///< as much as any program shows
+constexpr int most_failures = 15;          ///< that PinNotes keeps
 
 Status check_length(const SecretBytes& pin, bool is_new) {
   const auto length = length_of(pin);
@@ -39,18 +42,43 @@ Result<Bytes> EtokenCard::salt(Role role) {
   return salt;
 }
 
+/// Keeps in mind what the card said of a PIN that was sent: the next process would not know how
+/// near the end of the tries is, for the card never tells [facts etoken §5.4].
+Status EtokenCard::noted(Role role, Status outcome) {
+  const bool is_wrong = !outcome && outcome.error().kind == ErrorKind::pin_incorrect;
+  if (!is_wrong && (!outcome || failures_.is_empty())) return outcome;
+  const auto number = serial();
+  if (!number) return outcome;
+  if (is_wrong) {
+    const int before = failures_.recall(*number, role).value_or(0);
+    failures_.keep(*number, role, std::min(before + 1, most_failures));
+  } else {
+    failures_.forget(*number, role);
+  }
+  return outcome;
+}
+
+/// The serial number is asked for only where there are notes of any token.
+int EtokenCard::failures(Role role) {
+  if (failures_.is_empty()) return 0;
+  const auto number = serial();
+  return number ? failures_.recall(*number, role).value_or(0) : 0;
+}
+
 Status EtokenCard::login(Role role, const SecretBytes& pin) {
   if (auto status = check_length(pin, false); !status) return status;
   if (login_.role()) {
     if (auto left = logout(); !left) return left;
   }
+  // noted() wants it; asked afterwards, it could cost the login by a selection of the applet.
+  if (!failures_.is_empty()) (void)serial().ok();
   begin();
   auto salt = this->salt(role);
   if (!salt) return salt.take_error();
   pin_is_set_[index(role)] = true;
   // What speaks for the vendor's objects may be read now.
   std::erase_if(objects_, [](const auto& object) { return object.second.is_foreign; });
-  return login_.begin(role, pin, *salt);
+  return noted(role, login_.begin(role, pin, *salt));
 }
 
 /// No command for it is public. Selecting the applet again ends its session, as with any Java Card
@@ -68,17 +96,20 @@ Status EtokenCard::logout() {
 
 Status EtokenCard::change_pin(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin) {
   if (auto status = check_length(new_pin, true); !status) return status;
+  // Before a try is spent on what is not done anyway.
+  if (auto status = allows(Work::change_pin); !status) return status;
   if (auto status = login(role, old_pin); !status) return status;
   return login_.change(role, new_pin);
 }
 
 Status EtokenCard::set_user_pin(const SecretBytes& new_pin) {
   if (auto status = check_length(new_pin, true); !status) return status;
+  if (auto status = allows(Work::unblock_pin); !status) return status;
   if (auto status = login_.require(Role::security_officer, "setting the user PIN"); !status)
     return status;
   if (auto status = login_.set_user_pin(new_pin); !status) return status;
   pin_is_set_[index(Role::user)] = true;
-  return {};
+  return noted(Role::user, {});
 }
 
 Status EtokenCard::initialise(const std::string& label, const SecretBytes& so_pin) {
@@ -87,6 +118,7 @@ Status EtokenCard::initialise(const std::string& label, const SecretBytes& so_pi
                  "a token's label has 1 to 32 bytes; nothing was sent to the card"};
   }
   if (auto status = check_length(so_pin, true); !status) return status;
+  if (auto status = allows(Work::initialise); !status) return status;
   begin();
   auto has_officer = has_salt(Role::security_officer);
   if (!has_officer) return has_officer.take_error();
@@ -96,7 +128,9 @@ Status EtokenCard::initialise(const std::string& label, const SecretBytes& so_pi
   auto status = login_.initialise(so_pin, as_bytes(label), !*has_officer);
   forget_state();
   forget_objects();
-  return status;
+  if (!status) return status;
+  (void)noted(Role::security_officer, {}).ok();
+  return noted(Role::user, {});
 }
 
 }  // namespace kilt::card::etoken

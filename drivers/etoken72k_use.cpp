@@ -90,7 +90,60 @@ Result<Bytes> EtokenCard::compute_once(std::uint16_t id, ByteView block, bool de
   return out;
 }
 
+/// not_found when another key has the place of this one by now. What was remembered of a key of
+/// ours counts only where nobody could have put another one there since, or where the public half
+/// is known, by which the result will be checked. Of the vendor's keys the description is all there
+/// is: made up of a certificate, which costs too much to be read each time.
+Status EtokenCard::confirm_place(const KeyInfo& key) {
+  const auto id = static_cast<std::uint16_t>(key.ref.token);
+  const auto known = objects_.find(id);
+  if (known != objects_.end() && !known->second.is_foreign && !is_fresh() &&
+      !public_values_.contains(id)) {
+    objects_.erase(known);
+  }
+  const auto found = object(id);
+  if (!found) return found.error().within("looking for the private key");
+  if (!*found) return object_gone();
+  const auto& now = (*found)->attributes;
+  // A key of the vendor's that was listed before anything spoke for it had its number for an id.
+  const bool had_no_id = (*found)->is_foreign && key.id == Bytes{static_cast<std::uint8_t>(id)};
+  if (now.id != key.id && !had_no_id) return object_gone();
+  return now.bits == 0 || now.bits == key.bits ? Status{} : object_gone();
+}
+
+/// What a certificate that was read says of the key with its id.
+std::optional<PublicKey> EtokenCard::certified_key(const KeyInfo& key) const {
+  for (const auto& [id, der] : bodies_) {
+    const auto described = objects_.find(id);
+    if (kind_of(id) != file::certificate || described == objects_.end() ||
+        described->second.attributes.id != key.id) {
+      continue;
+    }
+    auto certificate = Certificate::parse(der);
+    if (certificate && certificate->key && certificate->key->type == KeyType::rsa &&
+        certificate->key->bits() == key.bits) {
+      return std::move(certificate->key);
+    }
+  }
+  return std::nullopt;
+}
+
+/// A result that fits the certificate is the key's, whoever else was at the card: nothing has to be
+/// asked first. One that does not proves nothing, for others may have put a certificate beside
+/// another key.
 Result<Bytes> EtokenCard::compute(const KeyInfo& key, ByteView block, bool decrypts) {
+  const auto id = static_cast<std::uint16_t>(key.ref.token);
+  auto certified = public_values_.contains(id) ? std::optional<PublicKey>{} : certified_key(key);
+  if (certified) {
+    public_values_[id] = *std::move(certified);
+    auto result = compute_checked(key, block, decrypts);
+    if (result || result.error().kind != ErrorKind::verify_failed) return result;
+    public_values_.erase(id);
+  }
+  return compute_checked(key, block, decrypts);
+}
+
+Result<Bytes> EtokenCard::compute_checked(const KeyInfo& key, ByteView block, bool decrypts) {
   if (auto status = login_.require(Role::user, "using a private key"); !status)
     return status.take_error();
   if (auto status = check_reader(command::compute(block, decrypts).apdu); !status)
@@ -99,13 +152,14 @@ Result<Bytes> EtokenCard::compute(const KeyInfo& key, ByteView block, bool decry
   const auto path = object_directory(id);
   // Between two operations another program may have selected another key, and the card would
   // compute with that without a word. So a result that relies on the past is checked with the
-  // public key; where that is not known it is read once. That the card had one key when we looked
-  // says nothing: the other program may have made a second.
-  bool relies_on_past = files_.was_selected(path);
-  if (relies_on_past && !public_values_.contains(id)) {
-    (void)public_value(id).ok();
-    relies_on_past = false;
-  }
+  // public key; where that is not known it is read once, of a key that was found to be this one.
+  // That the card had one key when we looked says nothing: the other program may have made a
+  // second.
+  const bool was_selected = files_.was_selected(path);
+  const bool was_known = public_values_.contains(id);
+  if (auto status = confirm_place(key); !status) return status.take_error();
+  if (was_selected && !was_known) (void)public_value(id).ok();
+  bool relies_on_past = was_selected && was_known && files_.was_selected(path);
   for (;; relies_on_past = false) {
     if (!relies_on_past) {
       if (auto selected = files_.enter_anew(path); !selected)

@@ -104,7 +104,6 @@ Result<FileControl> parse_file_control(ByteView answer) {
 namespace {
 
 ErrorKind kind_of(apdu::StatusWord status) {
-  if (status.sw1() == 0x63) return ErrorKind::pin_incorrect;
   switch (status.value) {
     case 0x6982:
       return ErrorKind::not_logged_in;
@@ -138,14 +137,20 @@ ErrorKind kind_of(apdu::StatusWord status) {
 }  // namespace
 
 Error status_error(apdu::StatusWord status, std::string what) {
-  return {kind_of(status), std::move(what) + ": " + apdu::meaning(status), status.value,
-          status.tries_left()};
+  return {kind_of(status), std::move(what) + ": " + apdu::meaning(status), status.value};
 }
 
 Status check(const Result<apdu::ResponseApdu>& answer, const char* what) {
   if (!answer) return answer.error().within(what);
   if (!answer->ok()) return status_error(answer->status, what);
   return {};
+}
+
+Status check_pin(const Result<apdu::ResponseApdu>& answer, const char* what) {
+  if (!answer || answer->status.sw1() != 0x63) return check(answer, what);
+  const auto status = answer->status;
+  return Error{ErrorKind::pin_incorrect, std::string(what) + ": " + apdu::meaning(status),
+               status.value, status.tries_left()};
 }
 
 Result<Bytes> gather_random(Link& link, std::size_t count, std::size_t step,

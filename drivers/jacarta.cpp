@@ -232,19 +232,23 @@ Evidence evidence_of(ByteView atr) {
 
 namespace {
 
-enum class Answered { nothing, itself, something_else };
+enum class Answered { nothing, itself, something_else, oddly };
 
 /// Selects an applet by its name, and says whether it is the one.
 Result<Answered> selects(Link& link, Applet applet) {
   if (applet == Applet::pro) {
     auto selected = select_etoken_applet(link);
     if (selected) return Answered::itself;
+    const bool is_odd = selected.error().kind == ErrorKind::protocol &&
+                        is_no_answer(apdu::StatusWord{selected.error().sw});
+    if (is_odd && selected.error().sw != 0) return Answered::oddly;
     if (selected.error().kind != ErrorKind::unknown_card) return selected.take_error();
     const bool is_other = apdu::StatusWord{selected.error().sw}.ok();
     return is_other ? Answered::something_else : Answered::nothing;
   }
   const auto answer = link.send(command::select_applet(applet));
   if (!answer) return answer.error().within("looking for an applet");
+  if (is_no_answer(answer->status)) return Answered::oddly;
   if (!answer->ok()) return Answered::nothing;
   // Quirk: LASER answers a template or nothing at all; anything else is another applet
   // [facts jacarta A16 #1].
@@ -260,6 +264,7 @@ Application application(Applet applet) {
 struct Survey {
   std::vector<Application> found{};
   std::optional<Applet> selected{};
+  bool is_doubtful = false;  ///< the card failed once: an applet may be there all the same
 };
 
 Status look_for(Link& link, std::initializer_list<Applet> applets, Survey& survey) {
@@ -268,6 +273,10 @@ Status look_for(Link& link, std::initializer_list<Applet> applets, Survey& surve
     if (!there) return there.error();
     // A SELECT that failed leaves what is selected.
     if (*there == Answered::nothing) continue;
+    if (*there == Answered::oddly) {
+      survey.is_doubtful = true;
+      continue;
+    }
     survey.selected.reset();
     if (*there == Answered::something_else) continue;
     survey.found.push_back(application(applet));
@@ -289,6 +298,11 @@ Result<std::vector<Application>> applications(Link& link, LookFor what) {
   if (status && is_for_people && is_ours)
     status = look_for(link, {Applet::gost, Applet::data_store}, survey);
   if (!status) return status.take_error();
+  // Not unknown_card: that is believed until the card is taken out. A device one applet of which
+  // always answers so is used by the others.
+  if (survey.found.empty() && survey.is_doubtful) {
+    return Error{ErrorKind::protocol, "the card failed when it was asked for JaCarta's applets"};
+  }
   if (survey.found.empty()) {
     return Error{ErrorKind::unknown_card, "no applet of JaCarta's answers"};
   }
@@ -326,8 +340,18 @@ const CardModel& pro_model() {
   return sheet;
 }
 
+/// What is known of the applet was found out on eTokens.
+EvidenceFloor pro_floor() {
+  return {Evidence::related, "[facts jacarta A13]"};
+}
+
+CommandSet pro_commands() {
+  return {"jacarta-pro", pro_floor(), etoken_commands()};
+}
+
 std::unique_ptr<Card> make_application(std::unique_ptr<Link> link, const Application& which) {
   if (which.name == name_of(Applet::laser)) return std::make_unique<JacartaCard>(std::move(link));
+  link->set_floor(pro_floor());
   return make_etoken_card(std::move(link), pro_model());
 }
 
@@ -375,6 +399,7 @@ const Driver jacarta_driver{"jacarta",
                             jacarta::commands,
                             jacarta::applications,
                             jacarta::select_application,
-                            jacarta::make_application};
+                            jacarta::make_application,
+                            jacarta::pro_commands};
 
 }  // namespace kilt::card

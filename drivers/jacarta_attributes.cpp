@@ -166,6 +166,7 @@ Result<std::vector<Attribute>> decode(ByteView file, std::uint16_t fid) {
   std::sort(places.begin(), places.end(),
             [](const auto& a, const auto& b) { return a.second.at < b.second.at; });
   std::vector<Attribute> attributes;
+  attributes.reserve(places.size());
   for (const auto& [type, place] : places)
     attributes.push_back({type, place.flags, copy_of(file.subspan(place.at, place.length))});
   return attributes;

@@ -35,11 +35,16 @@ JacartaCard::JacartaCard(std::unique_ptr<Link> link, RandomSource random)
     : link_(std::move(link)),
       files_(*link_),
       pins_(*link_, files_, std::move(random)),
-      objects_(files_) {}
+      objects_(files_) {
+  link_->set_floor({evidence_of(link_->transport().atr()), "[facts jacarta A2]"});
+}
 
 void JacartaCard::begin() {
   const auto now = link_->transaction();
-  if (!now || now != transaction_) files_.begin();
+  if (!now || now != transaction_) {
+    files_.begin();
+    asked_ = false;
+  }
   transaction_ = now;
 }
 
@@ -55,6 +60,13 @@ void JacartaCard::follow_objects() {
   public_values_.clear();
   private_objects_.reset();
   signature_only_.clear();
+}
+
+Status JacartaCard::check_objects() {
+  const bool reads = !objects_.is_checked();
+  auto status = objects_.check();
+  if (status && reads) asked_ = true;
+  return status;
 }
 
 FilePath JacartaCard::key_object(std::uint16_t index) const {
@@ -156,7 +168,7 @@ Result<PinInfo> JacartaCard::pin_status(Role role) {
   begin();
   auto state = state_of_pin(role);
   if (!state) return state.take_error();
-  return std::move(state->info);
+  return state->info;
 }
 
 Status JacartaCard::login(Role role, const SecretBytes& pin) {

@@ -25,7 +25,10 @@ class JacartaCard final : public Card {
   [[nodiscard]] const CardModel& model() const override { return jacarta::model(); }
   [[nodiscard]] Link& link() override { return *link_; }
   void forget_state() override;
-  void forget_objects() override { objects_.distrust(); }
+  void forget_objects() override {
+    objects_.distrust();
+    asked_ = false;
+  }
 
   Result<TokenInfo> token_info() override;
   Result<std::string> serial() override;
@@ -76,6 +79,8 @@ class JacartaCard final : public Card {
   Result<FileFacts> select_key(std::uint16_t index);
   /// Drops what was worked out of objects that are forgotten by now.
   void follow_objects();
+  /// ObjectFiles::check(), and notes that the counters were read.
+  Status check_objects();
 
   // -- jacarta_list.cpp: listing
   struct ListedKey {
@@ -98,6 +103,9 @@ class JacartaCard final : public Card {
   Result<bool> is_taken(std::uint16_t index);
 
   // -- jacarta_use.cpp: using keys
+  Status confirm(const KeyInfo& key);
+  Status compare_id(const KeyInfo& key);
+  Status check_place(const KeyInfo& key, std::uint16_t index);
   Result<Bytes> compute(const KeyInfo& key, const Command& command, ByteView block);
   Result<Bytes> decrypt_with(const KeyInfo& key, Scheme scheme, ByteView input);
 
@@ -144,6 +152,7 @@ class JacartaCard final : public Card {
   ObjectFiles objects_;
 
   std::optional<std::uint64_t> transaction_;  ///< of the call before
+  bool asked_ = false;                        ///< the counters were read in this transaction
   std::optional<Bytes> serial_, token_info_;
   std::optional<std::vector<std::uint16_t>> private_objects_;  ///< key objects, by their last id
   std::map<std::uint16_t, PublicKey> public_values_;           ///< by index

@@ -70,14 +70,6 @@ Result<FileFacts> parse_file_facts(ByteView answer) {
   return facts;
 }
 
-Result<apdu::ResponseApdu> Files::send(Command command) {
-  if (command.evidence < floor_) {
-    command.evidence = floor_;
-    command.source = "[facts jacarta A2]";
-  }
-  return link_.send(command);
-}
-
 Status Files::select_applet() {
   forget();
   ++applet_selections_;

@@ -22,10 +22,9 @@ Result<FileFacts> parse_file_facts(ByteView answer);
 
 class Files {
  public:
-  explicit Files(Link& link) : link_(link), floor_(evidence_of(link.transport().atr())) {}
+  explicit Files(Link& link) : link_(link) {}
 
-  /// Every command goes this way, and counts as known no better than the card's kind is.
-  Result<apdu::ResponseApdu> send(Command command);
+  Result<apdu::ResponseApdu> send(const Command& command) { return link_.send(command); }
 
   /// A new operation begins: somebody else may have selected another file, or another applet.
   void begin() { stale_ = true; }
@@ -70,7 +69,6 @@ class Files {
   Result<bool> is_applet_lost();
 
   Link& link_;
-  Evidence floor_;
   std::optional<FilePath> current_;
   FileFacts facts_;
   bool stale_ = true;

@@ -81,6 +81,9 @@ Status JacartaCard::initialise(const std::string& label, const SecretBytes& so_p
   auto state = pins_.status(Role::security_officer);
   if (!state) return state.take_error().within(what);
   if (state->info.initialized) {
+    // No try is spent for what is refused behind it.
+    if (auto status = link_->allows(command::erase(true)); !status)
+      return status.take_error().within(what);
     if (auto status = pins_.login(Role::security_officer, so_pin); !status) return status;
   }
   // Before anything is lost: erasing needs the officer alone, setting up the transport PIN too

@@ -152,8 +152,9 @@ Result<std::vector<MadeFile>> application_files(const std::string& label, ByteVi
   rest.push_back({application, elementary(0xEEED, 4, "EEED", either_pin), bytes_of("02D00164")});
   rest.push_back({application, elementary(0xEEEE, 0xAD, "EEEE", officer_only), policy()});
   rest.push_back({application, elementary(0xEEEF, 0x0F, "EEEF", either_pin), date});
-  // The rules are the profile's: no user is there yet who could own it. The first key makes the
-  // map anew [facts jacarta A16 #23].
+  // The rules are those with which the vendor makes it, too; there it is at once made anew with the
+  // user's, under a user PIN that its software knows [facts jacarta A16 #23]. Here nobody is to log
+  // in with the placeholder, and the first key makes the map anew with those rules.
   auto map = container_file(Bytes(empty_map_size));
   if (!map) return map.take_error();
   rest.push_back({open,

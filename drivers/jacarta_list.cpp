@@ -247,7 +247,7 @@ Result<std::vector<DataInfo>> JacartaCard::data_objects() {
 
 Result<Directory> JacartaCard::list_classes(const ObjectClasses& which) {
   begin();
-  if (auto status = objects_.check(); !status) return status.take_error();
+  if (auto status = check_objects(); !status) return status.take_error();
   follow_objects();
   Directory found;
   // Public keys first: they tell the sizes of private ones.

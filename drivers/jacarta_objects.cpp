@@ -180,6 +180,14 @@ const ObjectFile* ObjectFiles::peek(Area area, std::uint16_t fid) const {
   return found == objects_.end() || !found->second ? nullptr : &*found->second;
 }
 
+bool ObjectFiles::remembers(Area area, std::uint16_t fid, Type type) const {
+  const auto* object = peek(area, fid);
+  if (!object || !is_listed(area)) return false;
+  const auto place = object->index.find(type);
+  if (place == object->index.end()) return object->file.knows(0, object->file.size());
+  return object->file.knows(place->second.at, place->second.length);
+}
+
 Result<Bytes> ObjectFiles::value(ObjectFile& object, Type type) {
   const auto place = object.index.find(type);
   if (place == object.index.end()) return Bytes{};

@@ -42,6 +42,7 @@ class ObjectFiles {
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
   /// Reads the counters unless that was done since distrust(); forgets all when they moved.
   Status check();
+  [[nodiscard]] bool is_checked() const { return checked_; }
 
   /// Object files of a directory by the identifier of the object, without copies. Ascending.
   Result<std::vector<std::uint16_t>> ids(Area area);
@@ -51,6 +52,8 @@ class ObjectFiles {
   Result<ObjectFile*> find(Area area, std::uint16_t fid, const std::vector<Type>& wanted);
   /// Only what is in memory; null when nothing is.
   [[nodiscard]] const ObjectFile* peek(Area area, std::uint16_t fid) const;
+  /// Whether find() and value() of this attribute need no command.
+  [[nodiscard]] bool remembers(Area area, std::uint16_t fid, Type type) const;
   /// An attribute that find() found; empty when the file has none.
   Result<Bytes> value(ObjectFile& object, Type type);
   /// The whole file, its check value compared where it has one.

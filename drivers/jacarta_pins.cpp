@@ -160,12 +160,26 @@ Status Pins::login(Role role, const SecretBytes& pin) {
 Status Pins::login_for_transport() {
   const auto selected = files_.select(pin::transport);
   if (!selected) return selected.error().within("looking for the card's transport PIN");
+  // Whether the card has it still is a guess each time; it must not be the one that blocks the PIN.
+  // None left: no counter is shown, or the PIN is blocked, and then it costs nothing.
+  constexpr int tries_kept = 2;
+  const auto left = parse_pin_facts(selected->properties).tries_left;
+  if (left && *left > 0 && *left <= tries_kept) {
+    Error kept{
+        ErrorKind::access_denied,
+        "the card's transport PIN has " + std::to_string(*left) +
+            " tries left, so the one that cards are shipped with is not tried again, and the "
+            "card cannot be initialised"};
+    kept.tries_left = *left;
+    return kept;
+  }
   const auto pin = SecretBytes::copy_of(as_bytes(pin::transport_default));
-  auto status = check(files_.send(command::verify(pin)), "checking the card's transport PIN");
+  const auto answer = files_.send(command::verify(pin));
+  auto status = check(answer, "checking the card's transport PIN");
   if (status) return {};
-  if (status.error().kind != ErrorKind::pin_incorrect &&
-      status.error().kind != ErrorKind::pin_blocked)
-    return status;
+  files_.forget();  // it shows the tries
+  const bool is_wrong = answer && answer->status.sw1() == 0x63;
+  if (!is_wrong && status.error().kind != ErrorKind::pin_blocked) return status;
   return Error{ErrorKind::access_denied,
                "the card's transport PIN is not the one that cards are shipped with, so it cannot "
                "be initialised",

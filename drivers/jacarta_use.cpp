@@ -13,6 +13,7 @@ namespace {
 /// Eight bytes at least are known to work; more is allowed [facts jacarta A4].
 constexpr std::size_t random_step = 32;
 constexpr std::uint32_t result_tag = 0x80;
+constexpr const char* use = "using a key";
 
 Result<std::uint16_t> index_of(const KeyInfo& key) {
   const auto& sizes = model().capabilities.front();
@@ -28,28 +29,56 @@ Result<Bytes> unwrapped(Bytes answer, bool in_object) {
   if (!in_object) return answer;
   apdu::BerReader reader(answer);
   auto object = reader.expect(result_tag);
-  if (!object) return object.take_error().within("using a key");
-  if (auto end = reader.finish(); !end) return end.take_error().within("using a key");
+  if (!object) return object.take_error().within(use);
+  if (auto end = reader.finish(); !end) return end.take_error().within(use);
   return copy_of(object->value);
 }
 
 }  // namespace
+
+/// The card describes this key in this place, by counters that were read in this transaction.
+Status JacartaCard::confirm(const KeyInfo& key) {
+  if (!asked_) objects_.distrust();
+  if (auto status = check_objects(); !status) return status;
+  follow_objects();
+  return compare_id(key);
+}
+
+Status JacartaCard::compare_id(const KeyInfo& key) {
+  const auto fid = static_cast<std::uint16_t>(key.ref.token);
+  const auto object = objects_.find(Area::hidden, fid, {Type::id});
+  if (!object) return object.error();
+  if (!*object) return object_gone();
+  const auto id = objects_.value(**object, Type::id);
+  if (!id) return id.error();
+  return *id == key.id ? Status{} : object_gone();
+}
+
+/// A KeyInfo names a place, and another program may have put another key there since: the key's
+/// number is free again once it is deleted. What the card computes shows that where the public half
+/// is known; then what is in memory need not be asked for again.
+Status JacartaCard::check_place(const KeyInfo& key, std::uint16_t index) {
+  const auto fid = static_cast<std::uint16_t>(key.ref.token);
+  const bool tells = known_public_key(index) && objects_.is_checked() &&
+                     objects_.remembers(Area::hidden, fid, Type::id);
+  return tells ? compare_id(key) : confirm(key);
+}
 
 /// `block` is what the key's power is taken of: the result is judged by it.
 Result<Bytes> JacartaCard::compute(const KeyInfo& key, const Command& command, ByteView block) {
   auto index = index_of(key);
   if (!index) return index.take_error();
   const bool in_object = command.apdu.p1() == 0x80;
+  const bool is_again = files_.was_selected(key_object(*index));
+  if (auto there = check_place(key, *index); !there) return there.take_error().within(use);
   // The current key object is the key [facts jacarta A4]. Between two operations another program
   // may have selected another, and the card would compute with that without a word. So a result
   // that relies on the past is checked with the public key; where that is not known it is read
   // once, or the key is selected anew. That the card had one key when we looked says nothing: the
   // other program may have made a second.
-  bool relies_on_past = files_.was_selected(key_object(*index));
-  if (relies_on_past && !known_public_key(*index)) {
-    relies_on_past = false;
-    (void)public_value(*index).ok();
-  }
+  if (is_again && !known_public_key(*index)) (void)public_value(*index).ok();
+  bool relies_on_past =
+      known_public_key(*index) != nullptr && files_.was_selected(key_object(*index));
   for (;;) {
     if (!relies_on_past) {
       if (const auto selected = select_key(*index); !selected)
@@ -57,7 +86,7 @@ Result<Bytes> JacartaCard::compute(const KeyInfo& key, const Command& command, B
     }
     const auto answer =
         files_.send({command.apdu.clone(), command.evidence, command.operation, command.source});
-    if (!answer) return answer.error().within("using a key");
+    if (!answer) return answer.error().within(use);
     if (answer->ok()) {
       auto result = unwrapped(answer->data, in_object);
       if (!result) return result;
@@ -66,12 +95,13 @@ Result<Bytes> JacartaCard::compute(const KeyInfo& key, const Command& command, B
           result->size() * 8 == key.bits && (!known || is_private_power(*known, block, *result));
       if (fits) return result;
       if (!relies_on_past) {
+        if (auto there = confirm(key); !there) return there.take_error().within(use);
         return Error{ErrorKind::verify_failed,
                      "the card's result does not fit the key's public half, so it is withheld; "
                      "another public key may lie beside it, or the card failed"};
       }
     } else if (!relies_on_past) {
-      auto status = check(answer, "using a key");
+      auto status = check(answer, use);
       if (status.error().kind == ErrorKind::not_logged_in) pins_.forget();
       return status.take_error();
     }
@@ -96,16 +126,19 @@ Result<Bytes> JacartaCard::sign(const KeyInfo& key, Scheme scheme, ByteView inpu
   return compute(key, command::sign(input), *block);
 }
 
-/// Plain text tells nothing of the key that made it, so the key is selected in any case.
+/// Plain text without its padding tells nothing of the key that made it, so the key is selected in
+/// any case.
 Result<Bytes> JacartaCard::decrypt_with(const KeyInfo& key, Scheme scheme, ByteView input) {
   auto index = index_of(key);
   if (!index) return index.take_error();
+  if (auto there = check_place(key, *index); !there) return there.take_error().within("decrypting");
   if (const auto selected = select_key(*index); !selected)
     return selected.error().within("choosing the key");
   const auto answer =
       files_.send(scheme == Scheme::rsa_raw ? command::raw(input) : command::decipher(input));
   if (!answer) return answer.error().within("decrypting");
   if (answer->status == apdu::sw::wrong_data && scheme == Scheme::rsa_pkcs1) {
+    if (auto there = confirm(key); !there) return there.take_error().within("decrypting");
     return Error{ErrorKind::bad_data, "the cryptogram is not for this key, or is damaged",
                  answer->status.value};
   }
@@ -118,6 +151,12 @@ Result<Bytes> JacartaCard::decrypt_with(const KeyInfo& key, Scheme scheme, ByteV
   const bool fits =
       scheme == Scheme::rsa_raw ? plain->size() == input.size() : plain->size() < input.size();
   if (!fits) return Error{ErrorKind::protocol, "the card's plain text has an impossible length"};
+  const auto* known = known_public_key(*index);
+  if (scheme == Scheme::rsa_raw && known && !is_private_power(*known, input, *plain)) {
+    if (auto there = confirm(key); !there) return there.take_error().within("decrypting");
+    return Error{ErrorKind::verify_failed,
+                 "the card's plain text does not fit the key's public half, so it is withheld"};
+  }
   return plain;
 }
 

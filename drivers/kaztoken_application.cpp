@@ -74,6 +74,21 @@ Result<std::vector<Bytes>> Application::entries(pkcs15::Kind kind) {
   return (*found)->entries;
 }
 
+Status Application::reread(pkcs15::Kind kind) {
+  const auto known = directories_.find(kind);
+  if (known == directories_.end() || known->second.path.empty()) return {};
+  auto read = files_.read_entries(known->second.path);
+  if (!read && read.error().kind != ErrorKind::not_found) return read.take_error();
+  auto entries = read ? pkcs15::split(read->content) : Result<std::vector<Bytes>>(Error{});
+  if (entries) {
+    known->second.entries = std::move(*entries);
+    known->second.size = read->size;
+  } else {
+    forget();  // it was moved, or spoiled: looked for from the start
+  }
+  return {};
+}
+
 Status Application::store(pkcs15::Kind kind, std::vector<Bytes> entries) {
   auto found = directory(kind);
   if (!found) return found.take_error();

@@ -24,6 +24,9 @@ class Application {
   Result<bool> exists();
   /// The entries of one kind's directory, whole and in order; none where there is no directory.
   Result<std::vector<Bytes>> entries(pkcs15::Kind kind);
+  /// Reads a directory that is known once more, with two commands; another program may have written
+  /// it since.
+  Status reread(pkcs15::Kind kind);
   [[nodiscard]] bool is_read(pkcs15::Kind kind) const { return directories_.contains(kind); }
 
   /// Makes the directory hold exactly these entries. The switch from old to new is one UPDATE:

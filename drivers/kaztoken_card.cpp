@@ -96,6 +96,7 @@ void KaztokenCard::forget_objects() {
   undescribed_.reset();
   bodies_.clear();
   public_values_.clear();
+  used_.clear();
 }
 
 Result<std::string> KaztokenCard::serial() {

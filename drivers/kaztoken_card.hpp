@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "drivers/card.hpp"
 #include "drivers/kaztoken_application.hpp"
@@ -87,6 +88,7 @@ class KaztokenCard final : public Card {
                                             std::uint32_t token, std::size_t bits);
   Result<PublicKey> public_value(const ListedPublicKey& key);
   Result<Bytes> cached_file(const FilePath& path);
+  Status confirm(const KeyInfo& key);
   Result<Bytes> compute(const KeyInfo& key, Purpose purpose, ByteView block);
   const PublicKey* known_public_key(const KeyInfo& key);
 
@@ -148,8 +150,9 @@ class KaztokenCard final : public Card {
   std::optional<Bytes> serial_;
   std::optional<std::vector<RawKey>> undescribed_;  ///< keys of a card without directories
   std::map<FilePath, Bytes> bodies_;                ///< files read in this login generation
-  std::map<FilePath, PublicKey> public_values_;     ///< by the file that holds them
-  bool changed_ = false;                            ///< TokenInfo's lastUpdate is owed
+  std::set<std::uint8_t> used_;  ///< keys by their number, since objects were looked at
+  std::map<FilePath, PublicKey> public_values_;  ///< by the file that holds them
+  bool changed_ = false;                         ///< TokenInfo's lastUpdate is owed
 };
 
 }  // namespace kilt::card::kaztoken

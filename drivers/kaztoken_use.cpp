@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/kaztoken_card.hpp"
+#include "drivers/refusals.hpp"
 #include "drivers/rsa_check.hpp"
 #include "drivers/rsa_padding.hpp"
 
@@ -27,6 +28,20 @@ const PublicKey* KaztokenCard::known_public_key(const KeyInfo& key) {
   return known == public_values_.end() ? nullptr : &known->second;
 }
 
+/// A KeyInfo names a place. Nothing in a result shows that another key has it by now, unless the
+/// public half is known.
+Status KaztokenCard::confirm(const KeyInfo& key) {
+  if (auto status = application_.reread(Kind::private_keys); !status) return status;
+  const auto keys = private_keys();
+  if (!keys) return keys.error();
+  const auto same = std::any_of(keys->begin(), keys->end(), [&](const ListedKey& own) {
+    return own.token == key.ref.token && own.entry.id == key.id && own.entry.bits == key.bits;
+  });
+  if (same) return {};
+  forget_objects();
+  return object_gone();
+}
+
 Result<Bytes> KaztokenCard::compute(const KeyInfo& key, Purpose purpose, ByteView block) {
   const auto reference = static_cast<std::uint8_t>(key.ref.token);
   // Between two operations another program may have set another key, and the card would compute
@@ -34,8 +49,13 @@ Result<Bytes> KaztokenCard::compute(const KeyInfo& key, Purpose purpose, ByteVie
   // where that is not known it is read once, or the key is set again. That the card had one key
   // when we looked says nothing: the other program may have made a second.
   bool relies_on_past = keys_.relies_on_past(reference, purpose);
-  if (relies_on_past && !known_public_key(key)) {
+  if (!known_public_key(key)) {
     files_.begin();
+    if (auto same = confirm(key); !same) return same.take_error().within("using a key");
+  }
+  // Whoever uses a key twice will use it often.
+  const bool is_used_again = !used_.insert(reference).second;
+  if ((relies_on_past || is_used_again) && !known_public_key(key)) {
     if (!read_public_key(key.ref)) keys_.forget();
     relies_on_past = keys_.relies_on_past(reference, purpose);
   }
@@ -48,6 +68,7 @@ Result<Bytes> KaztokenCard::compute(const KeyInfo& key, Purpose purpose, ByteVie
     const auto* known = known_public_key(key);
     if (!known || is_private_power(*known, block, *result)) return result;
     if (!relies_on_past) {
+      if (auto same = confirm(key); !same) return same.take_error().within("using a key");
       return Error{ErrorKind::verify_failed,
                    "the card's result does not fit the key's public half, so it is withheld; the "
                    "directory may name the wrong public key, or the card failed"};

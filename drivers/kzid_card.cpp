@@ -85,13 +85,14 @@ pkcs15::PrivateKey undescribed(std::uint8_t number, const PublicKey& key) {
 
 KzidCard::KzidCard(std::unique_ptr<Link> link, SideFiles side_files)
     : link_(std::move(link)),
-      floor_(evidence_of(link_->transport().atr())),
-      place_(*link_, floor_),
+      place_(*link_),
       pins_(place_),
       keys_(place_),
       directories_(place_),
       side_files_(std::move(side_files)),
-      tries_(side_files_) {}
+      tries_(side_files_, ".tries") {
+  link_->set_floor({evidence_of(link_->transport().atr()), "[facts kzid B1]"});
+}
 
 void KzidCard::forget_state() {
   place_.forget();
@@ -103,6 +104,32 @@ void KzidCard::forget_objects() {
   keys_.forget_objects();
   directories_.forget();
   bodies_.clear();
+}
+
+Status KzidCard::allows(Work work) {
+  const SecretBytes none(0);
+  switch (work) {
+    case Work::generate:
+      return link_->allows(command::generate(key::first));
+    case Work::install:
+      // Where no directory may be read the certificate goes into a side file, for a key that is
+      // looked for.
+      return link_->allows(command::read_public_key(key::first));
+    case Work::change:
+      return link_->allows(command::update(0, {}));
+    case Work::remove:
+      return link_->allows(command::free_object(key::first));
+    case Work::change_pin:
+      return link_->allows(command::change_pin(Role::user, none, none));
+    case Work::unblock_pin:
+      if (auto login = link_->allows(command::verify(Role::security_officer, none)); !login)
+        return login;
+      return link_->allows(command::reset_counter(none));
+    case Work::import:
+    case Work::initialise:
+      return {};  // no card does that, which is said when it is asked for
+  }
+  return {};
 }
 
 // ---- the token -------------------------------------------------------------------------------
@@ -161,7 +188,7 @@ Result<KzidCard::Described> KzidCard::described() {
   return Described{std::move(*keys), by_number(*entries, pkcs15::parse_public_key)};
 }
 
-/// All key objects that hold a key.
+/// All key objects that are known to hold a key.
 Result<std::map<std::uint8_t, PublicKey>> KzidCard::keys_on_card() {
   std::map<std::uint8_t, PublicKey> found;
   for (std::uint8_t number = key::first; number <= key::last; ++number) {
@@ -317,6 +344,7 @@ Result<PublicKey> KzidCard::key_value(std::uint8_t number) {
   if (number < key::first || number > key::last) return gone("the key");
   auto object = keys_.look(number);
   if (!object) return object.take_error();
+  if (object->state == KeyObject::State::unknown) return no_answer(number, *object);
   if (object->state != KeyObject::State::full) return gone("the key");
   return object->key;
 }

@@ -12,7 +12,7 @@
 #include "drivers/kzid_directory.hpp"
 #include "drivers/kzid_keys.hpp"
 #include "drivers/kzid_pins.hpp"
-#include "drivers/kzid_tries.hpp"
+#include "drivers/pin_notes.hpp"
 #include "drivers/refusals.hpp"
 #include "drivers/side_files.hpp"
 
@@ -25,6 +25,8 @@ class KzidCard final : public Card {
 
   [[nodiscard]] const CardModel& model() const override { return kzid::model(); }
   [[nodiscard]] Link& link() override { return *link_; }
+  /// `remove` is meant of keys, and of certificates on the card; one beside it needs no leave.
+  [[nodiscard]] Status allows(Work work) override;
   void forget_state() override;
   void forget_objects() override;
 
@@ -53,7 +55,8 @@ class KzidCard final : public Card {
   Result<Bytes> read_data(const ObjectRef& data) override;
 
   /// Into an empty key object. Where the card has no directories the key gets no label, and an id
-  /// cannot be chosen.
+  /// cannot be chosen. unsupported for a key that is not to sign; a wish to decrypt besides is
+  /// passed over, and KeyInfo::usage says so.
   Result<KeyPair> generate(const GenerateRequest& request) override;
   Result<KeyInfo> import_private_key(const ImportRequest& request, RsaPrivateKey key) override;
   Result<PublicKeyInfo> store_public_key(const ImportRequest& request,
@@ -105,11 +108,13 @@ class KzidCard final : public Card {
   std::optional<std::string> mark();
   Status noted(Role role, Status outcome);
   bool is_only_key();
+  Status confirm_described(const KeyInfo& key);
 
   // -- kzid_enrol.cpp: making
   Status begin_write();
   Status prepare_write(const char* what);
   Status begin_application();
+  Result<bool> is_taken(const Bytes& id);
   Status announce(std::uint8_t number, const pkcs15::PublicKeyEntry& half);
   Status describe_all();
   Result<bool> is_doubtful(std::uint8_t number);
@@ -134,13 +139,14 @@ class KzidCard final : public Card {
   Result<Bytes> find_entry(Kind kind, std::uint32_t token);
 
   std::unique_ptr<Link> link_;
-  Evidence floor_;
   Place place_;
   Pins pins_;
   Keys keys_;
   Directories directories_;
   SideFiles side_files_;
-  TriesMemory tries_;
+  /// None left is for the card alone to say, which may have been unblocked elsewhere meanwhile; and
+  /// asking a blocked one costs nothing.
+  PinNotes tries_;
   std::optional<std::string> serial_;
   std::map<std::uint16_t, Bytes> bodies_;  ///< certificates read
 };

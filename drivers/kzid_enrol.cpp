@@ -8,7 +8,21 @@
 namespace kilt::card::kzid {
 namespace {
 
-/// The card signs and nothing else, whatever a key was made for.
+/// The card signs and nothing else. Programs ask for more than they use (a template of PKCS #11
+/// that says nothing of decryption means it), so that is left out without a word; but a key that is
+/// not to sign is not made.
+Status check_request(const GenerateRequest& request) {
+  if (request.type != KeyType::rsa || request.bits != key::bits) {
+    return Error{ErrorKind::unsupported, "an ID card makes RSA keys of 2048 bits only"};
+  }
+  if (!request.usage.sign && !request.usage.non_repudiation) {
+    return Error{ErrorKind::unsupported,
+                 "an ID card's keys sign and do nothing else, and this one is not to sign"};
+  }
+  if (auto status = check_names(request.id, request.private_label); !status) return status;
+  return check_names({}, request.public_label);
+}
+
 KeyUsage usable(const KeyUsage& wanted) {
   KeyUsage usage;
   usage.non_repudiation = wanted.non_repudiation;
@@ -111,7 +125,10 @@ Result<bool> KzidCard::is_doubtful(std::uint8_t number) {
 }
 
 Result<std::uint8_t> KzidCard::empty_object() {
-  std::string absent;
+  std::string absent, unknown;
+  const auto add = [](std::string& list, std::uint8_t number) {
+    list += (list.empty() ? "" : ", ") + to_hex(Bytes{number}).substr(1);
+  };
   for (std::uint8_t number = key::first; number <= key::last; ++number) {
     auto object = keys_.look(number);
     if (!object) return object.take_error();
@@ -123,24 +140,36 @@ Result<std::uint8_t> KzidCard::empty_object() {
       }
       return number;
     }
-    if (object->state == KeyObject::State::absent) {
-      absent += (absent.empty() ? " (this one has no key object " : ", ") +
-                to_hex(Bytes{number}).substr(1);
-    }
+    if (object->state == KeyObject::State::absent) add(absent, number);
+    if (object->state == KeyObject::State::unknown) add(unknown, number);
   }
+  std::string text = "no key object of the card is empty";
+  if (!absent.empty()) text += " (this one has no key object " + absent + ")";
+  if (!unknown.empty()) text += "; it does not say what key object " + unknown + " holds";
   return Error{ErrorKind::no_space,
-               "no key object of the card is empty" + absent + (absent.empty() ? "" : ")") +
+               text +
                    "; a new pair would destroy an old one, so delete a key that is no longer "
                    "needed first"};
 }
 
+/// Whether a private key has this id, be it one that cannot be looked into.
+Result<bool> KzidCard::is_taken(const Bytes& id) {
+  auto keys = private_keys(true);
+  if (!keys) return keys.take_error();
+  auto named = described_keys();
+  if (!named) return named.take_error();
+  if (id.empty()) return false;
+  const auto is_hidden = [&](const auto& entry) {
+    const auto* object = keys_.known(entry.first);
+    return entry.second.id == id && object != nullptr && object->state == KeyObject::State::unknown;
+  };
+  return std::any_of(keys->begin(), keys->end(),
+                     [&](const KeyInfo& own) { return own.id == id; }) ||
+         std::any_of(named->begin(), named->end(), is_hidden);
+}
+
 Result<KeyPair> KzidCard::generate(const GenerateRequest& request) {
-  if (request.type != KeyType::rsa || request.bits != key::bits) {
-    return Error{ErrorKind::unsupported, "an ID card makes RSA keys of 2048 bits only"};
-  }
-  if (auto status = check_names(request.id, request.private_label); !status)
-    return status.take_error();
-  if (auto status = check_names({}, request.public_label); !status) return status.take_error();
+  if (auto status = check_request(request); !status) return status.take_error();
   if (auto status = prepare_write("generating a key pair"); !status) return status.take_error();
   auto has_directories = directories_.exist();
   if (!has_directories) return has_directories.take_error();
@@ -149,12 +178,9 @@ Result<KeyPair> KzidCard::generate(const GenerateRequest& request) {
                  "this ID card has no directory that could keep an id; leave it out, and the key's "
                  "own will be the SHA-1 of its modulus"};
   }
-  auto keys = private_keys(true);
-  if (!keys) return keys.take_error();
-  const bool taken = std::any_of(keys->begin(), keys->end(), [&](const KeyInfo& own) {
-    return !request.id.empty() && own.id == request.id;
-  });
-  if (taken) {
+  auto taken = is_taken(request.id);
+  if (!taken) return taken.take_error();
+  if (*taken) {
     return Error{ErrorKind::exists, "the card has a private key with the id " + to_hex(request.id) +
                                         " already; choose another id or delete that key first"};
   }
@@ -187,6 +213,19 @@ Status KzidCard::announce(std::uint8_t number, const pkcs15::PublicKeyEntry& hal
   return set_entry(Kind::public_keys, number, pkcs15::encode(half));
 }
 
+namespace {
+
+/// Something failed when the pair was there already.
+Error made_but(std::uint8_t number, Error cause) {
+  Error error = cause.within("the pair was made in key object " + to_hex(Bytes{number}).substr(1) +
+                             " of the card, but what belongs to it was not");
+  // Who restores a lost login and repeats the request would make a second pair.
+  if (error.kind == ErrorKind::not_logged_in) error.kind = ErrorKind::card_state;
+  return error;
+}
+
+}  // namespace
+
 Result<KeyPair> KzidCard::make_pair(const GenerateRequest& request, std::uint8_t number,
                                     bool is_described) {
   const KeyUsage usage = usable(request.usage);
@@ -200,7 +239,7 @@ Result<KeyPair> KzidCard::make_pair(const GenerateRequest& request, std::uint8_t
     return made.take_error();
   }
   auto value = key_value(number);
-  if (!value) return value.take_error();
+  if (!value) return made_but(number, value.take_error());
   auto entry = undescribed(number, *value);
   if (!is_described) {
     half.common.label = entry.common.label;
@@ -217,7 +256,7 @@ Result<KeyPair> KzidCard::make_pair(const GenerateRequest& request, std::uint8_t
   if (std::exchange(half.id, entry.id).empty())
     named = set_entry(Kind::public_keys, number, pkcs15::encode(half));
   if (named) named = set_entry(Kind::private_keys, number, pkcs15::encode(entry));
-  if (!named) return named.take_error();
+  if (!named) return made_but(number, named.take_error());
   return KeyPair{key_info(number, entry), public_info(number, half, true), *value};
 }
 

@@ -20,6 +20,12 @@ Error no_key(std::uint8_t number, apdu::StatusWord status) {
   return {ErrorKind::not_found, name_of(number) + " of the card holds no key", status.value};
 }
 
+/// An answer in the form of a status word [7816-4 §5.6].
+bool is_status_word(apdu::StatusWord status) {
+  const int first = status.value >> 12;
+  return first == 0x6 || first == 0x9;
+}
+
 ByteView without_zeros(ByteView number) {
   while (!number.empty() && number.front() == 0)
     number = number.subspan(1);
@@ -27,6 +33,10 @@ ByteView without_zeros(ByteView number) {
 }
 
 }  // namespace
+
+Error no_answer(std::uint8_t number, const KeyObject& object) {
+  return status_error(object.answer, "reading " + name_of(number));
+}
 
 Result<PublicKey> parse_key_object(std::uint8_t number, ByteView answer) {
   const auto parse = [&]() -> Result<PublicKey> {
@@ -73,11 +83,16 @@ Result<KeyObject> Keys::look(std::uint8_t number) {
     object.state = KeyObject::State::absent;
   } else if (answer->status == apdu::sw::reference_not_found) {
     object.state = KeyObject::State::empty;  // assumed: nobody saw an empty one
+  } else if (!answer->ok() && is_status_word(answer->status)) {
+    // What an empty object answers is inferred [facts kzid B5]. One such answer must neither hide
+    // the card's other keys nor offer the object to a new pair.
+    object.state = KeyObject::State::unknown;
+    object.answer = answer->status;
   } else {
     if (auto status = check(answer, "reading a public key"); !status) return status.take_error();
     auto key = parse_key_object(number, answer->data);
     if (!key) return key.take_error();
-    object = {KeyObject::State::full, std::move(*key)};
+    object = {KeyObject::State::full, std::move(*key), {}};
   }
   objects_[number] = object;
   return object;
@@ -86,6 +101,11 @@ Result<KeyObject> Keys::look(std::uint8_t number) {
 const KeyObject* Keys::known(std::uint8_t number) const {
   const auto found = objects_.find(number);
   return found == objects_.end() ? nullptr : &found->second;
+}
+
+void Keys::forget_unknown() {
+  std::erase_if(objects_,
+                [](const auto& one) { return one.second.state == KeyObject::State::unknown; });
 }
 
 /// By the card's other witness, its signature: over a digest that no text is known to have.

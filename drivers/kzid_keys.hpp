@@ -9,9 +9,11 @@
 namespace kilt::card::kzid {
 
 struct KeyObject {
-  /// absent: the card has no object of this number; empty: it has no key in it.
-  enum class State { absent, empty, full } state = State::absent;
+  /// absent: the card has no object of this number; empty: it has no key in it; unknown: the card
+  /// answered by another status word, so it may hold one.
+  enum class State { absent, empty, full, unknown } state = State::absent;
   PublicKey key{};
+  apdu::StatusWord answer{};  ///< of an unknown one
 };
 
 class Keys {
@@ -42,6 +44,8 @@ class Keys {
 
   void forget_state() { set_.reset(); }
   void forget_objects() { objects_.clear(); }
+  /// A login may open what the card did not show before it.
+  void forget_unknown();
 
  private:
   Result<Bytes> compute(std::uint8_t number, ByteView input, std::size_t size);
@@ -51,6 +55,9 @@ class Keys {
   std::optional<std::uint8_t> set_;
   std::uint64_t set_at_ = 0;  ///< Place::selections() at that time
 };
+
+/// Why nothing can be said of an object that is unknown: the card's answer.
+[[nodiscard]] Error no_answer(std::uint8_t number, const KeyObject& object);
 
 /// The answer to GET DATA for a public key: FF A0 number { 7F49 { 81 modulus [82 exponent] } }.
 /// protocol for what is no RSA key of 1024 to 4096 bits.

@@ -83,6 +83,7 @@ Status KzidCard::delete_key(std::uint8_t number) {
   if (!has_directories) return has_directories.take_error();
   auto object = keys_.look(number);
   if (!object) return object.take_error();
+  if (object->state == KeyObject::State::unknown) return no_answer(number, *object);
   if (object->state == KeyObject::State::full) {
     if (auto status = keys_.free(number); !status) return status;
   } else if (!*has_directories || !find_entry(Kind::private_keys, number)) {

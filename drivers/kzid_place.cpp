@@ -43,27 +43,12 @@ bool is_not_there(const Error& error) {
          error.kind == ErrorKind::refused;
 }
 
-Command Place::known(Command command) const {
-  if (command.evidence < floor_) {
-    command.evidence = floor_;
-    command.source = "[facts kzid B1]";
-  }
-  // Where nothing is proven, not even a serial number is asked for.
-  if (floor_ == Evidence::assumed) command.identifies = false;
-  return command;
-}
-
-Result<apdu::ResponseApdu> Place::send(Command command) {
-  return link_.send(known(std::move(command)));
-}
-
-Result<apdu::ResponseApdu> Place::ask(Command command) {
+Result<apdu::ResponseApdu> Place::ask(const Command& command) {
   if (auto entered = enter(); !entered) return entered.take_error();
-  const Command sent = known(std::move(command));
-  auto answer = link_.send(sent);
+  auto answer = link_.send(command);
   if (answer && is_absent(answer->status) && !sure_) {
     if (auto entered = enter_surely(); !entered) return entered.take_error();
-    answer = link_.send(sent);
+    answer = link_.send(command);
   }
   if (answer && answer->ok()) sure_ = true;
   return answer;

@@ -13,13 +13,12 @@ namespace kilt::card::kzid {
 
 class Place {
  public:
-  /// `floor`: no command counts as known better than this, see evidence_of().
-  Place(Link& link, Evidence floor) : link_(link), floor_(floor) {}
+  explicit Place(Link& link) : link_(link) {}
 
   /// Sends a command wherever the card stands.
-  Result<apdu::ResponseApdu> send(Command command);
+  Result<apdu::ResponseApdu> send(const Command& command) { return link_.send(command); }
   /// Sends a command in DF 0101; twice when it was not found there and the selection is an old one.
-  Result<apdu::ResponseApdu> ask(Command command);
+  Result<apdu::ResponseApdu> ask(const Command& command);
 
   /// A new operation: another program may have selected something else since the last one.
   void begin();
@@ -60,11 +59,9 @@ class Place {
  private:
   enum class Where { unknown, master, application };
 
-  [[nodiscard]] Command known(Command command) const;
   Result<Bytes> read_piece(std::size_t offset, std::size_t count);
 
   Link& link_;
-  Evidence floor_;
   Where where_ = Where::unknown;
   bool sure_ = false;                    ///< where_ was proven in this operation
   std::optional<std::uint16_t> file_{};  ///< the EF selected in this operation

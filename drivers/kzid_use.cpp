@@ -26,6 +26,7 @@ Result<PinInfo> KzidCard::pin_status(Role role) {
 /// not begun, only kept right.
 Status KzidCard::noted(Role role, Status outcome) {
   const bool is_empty = tries_.is_empty();
+  if (outcome) keys_.forget_unknown();
   const bool is_settled = outcome || outcome.error().kind == ErrorKind::pin_blocked;
   const auto tries = is_settled ? std::nullopt : outcome.error().tries_left;
   if (is_settled && !is_empty) {
@@ -80,6 +81,29 @@ bool KzidCard::is_only_key() {
   return named && named->size() == 1;
 }
 
+/// not_found unless the key's place is that of the key which was listed, by what the card says now:
+/// the id in its directory, or where no directory names it the one made of its modulus. Asks only
+/// for what was forgotten, as after another program's reset. So it is not seen when a program that
+/// never resets the card makes another pair in the place after the key was listed and before the
+/// first signature with it, or gives another pair the old id: to look into the key object for that
+/// would make each first signature dearer by three exchanges. Where no directory may be read, as on
+/// a real card without leave, the modulus is known and every signature is checked with it.
+Status KzidCard::confirm_described(const KeyInfo& key) {
+  const auto number = static_cast<std::uint8_t>(key.ref.token);
+  auto named = described_keys();
+  if (!named) return named.take_error();
+  if (const auto entry = named->find(number); entry != named->end())
+    return entry->second.id == key.id ? Status{} : object_gone();
+  auto all = described();
+  if (!all) return all.take_error();
+  auto value = key_value(number);
+  if (!value) return value.take_error();
+  const auto half = all->public_keys.find(number);
+  const bool has_id = half != all->public_keys.end() && !half->second.id.empty();
+  const bool is_same = key.id == (has_id ? half->second.id : default_key_id(*value));
+  return is_same ? Status{} : object_gone();
+}
+
 Result<Bytes> KzidCard::sign(const KeyInfo& key, Scheme scheme, ByteView input) {
   if (key.ref.object_class != ObjectClass::private_key || key.ref.token < key::first ||
       key.ref.token > key::last) {
@@ -96,6 +120,7 @@ Result<Bytes> KzidCard::sign(const KeyInfo& key, Scheme scheme, ByteView input) 
                                               std::to_string(longest)};
   }
   begin();
+  if (auto status = confirm_described(key); !status) return status.take_error().within("signing");
   const auto number = static_cast<std::uint8_t>(key.ref.token);
   // Between two operations another program may have set another key, and the card would compute
   // with that without a word. So what relies on the past is checked with the public key; that is
@@ -106,6 +131,8 @@ Result<Bytes> KzidCard::sign(const KeyInfo& key, Scheme scheme, ByteView input) 
     object = keys_.known(number);
   }
   const bool is_known = object != nullptr && object->state == KeyObject::State::full;
+  // What cannot be checked relies on nothing that was set earlier.
+  if (object != nullptr && !is_known) keys_.forget_state();
   auto signature = keys_.sign(number, input, is_known ? &object->key : nullptr);
   if (!signature && signature.error().kind == ErrorKind::not_logged_in) pins_.lost();
   return signature;

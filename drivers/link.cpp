@@ -14,25 +14,35 @@ Error refusal(const Command& command, const std::string& card, const std::string
 Link::Link(std::unique_ptr<apdu::Transport> transport, apdu::Recorder* recorder)
     : transport_(std::move(transport)), channel_(*transport_, recorder) {}
 
-Result<apdu::ResponseApdu> Link::send(const Command& command) {
-  if (!transport_->is_simulated() && !permissions_.allow_assumed) {
-    if (command.evidence == Evidence::assumed && !command.identifies) {
-      return refusal(command, card_name_,
-                     std::string("nobody public says how this card does it, the command is our "
-                                 "guess ") +
-                         command.source +
-                         "; record how the vendor's software does it with `kilt trace record`, or "
-                         "list the card's serial under allow_assumed in kilt.toml");
-    }
-    if (command.destroys && command.evidence >= Evidence::related && !permissions_.allow_destroy) {
-      return refusal(command, card_name_,
-                     std::string("it destroys keys, and the command is known from a relative of "
-                                 "this card only ") +
-                         command.source +
-                         "; give the card's serial number to confirm, and help with a recording "
-                         "by `kilt trace record`");
-    }
+Status Link::allows(const Command& command) const {
+  if (transport_->is_simulated() || permissions_.allow_assumed) return {};
+  const bool is_below = command.evidence < floor_.evidence;
+  const Evidence evidence = is_below ? floor_.evidence : command.evidence;
+  const char* source = is_below ? floor_.source : command.source;
+  // On a card of which nothing is proven, not even a serial number is asked for.
+  const bool identifies = command.identifies && floor_.evidence != Evidence::assumed;
+  if (evidence == Evidence::assumed && !identifies) {
+    return refusal(command, card_name_,
+                   std::string("nobody public says how this card does it, the command is our "
+                               "guess ") +
+                       source +
+                       "; to send it all the same, list the card's serial, or its ATR where it "
+                       "tells no serial but zeros, under allow_assumed in kilt.toml, and help with "
+                       "a recording by `kilt trace record`");
   }
+  if (command.destroys && evidence >= Evidence::related && !permissions_.allow_destroy) {
+    return refusal(command, card_name_,
+                   std::string("it destroys keys, and the command is known from a relative of "
+                               "this card only ") +
+                       source +
+                       "; give the card's serial number to confirm, and help with a recording "
+                       "by `kilt trace record`");
+  }
+  return {};
+}
+
+Result<apdu::ResponseApdu> Link::send(const Command& command) {
+  if (auto allowed = allows(command); !allowed) return allowed.take_error();
   return command.from_pad ? send_from_pad(command) : channel_.send(command.apdu);
 }
 

@@ -34,6 +34,13 @@ struct Permissions {
   bool allow_destroy = false;  ///< serial was typed or given (CLI), or is listed
 };
 
+/// No command counts as known better than this: the card is a relative of the one that our facts
+/// are about.
+struct EvidenceFloor {
+  Evidence evidence = Evidence::published;
+  const char* source = "";  ///< what says that it is one
+};
+
 class Link {
  public:
   Link(std::unique_ptr<apdu::Transport> transport, apdu::Recorder* recorder);
@@ -45,8 +52,12 @@ class Link {
   /// by what the person did.
   Result<apdu::ResponseApdu> send(const Command& command);
 
+  /// What send() would say of this command before anything is sent.
+  [[nodiscard]] Status allows(const Command& command) const;
+
   void set_permissions(Permissions permissions) { permissions_ = permissions; }
   void set_card_name(std::string name) { card_name_ = std::move(name); }
+  void set_floor(EvidenceFloor floor) { floor_ = floor; }
   /// What identify() found on a device with several applications.
   void set_applications(std::vector<Application> all) { applications_ = std::move(all); }
   [[nodiscard]] const std::vector<Application>& applications() const { return applications_; }
@@ -64,6 +75,7 @@ class Link {
   std::unique_ptr<apdu::Transport> transport_;
   apdu::Channel channel_;
   Permissions permissions_;
+  EvidenceFloor floor_;
   std::string card_name_ = "card";
   std::vector<Application> applications_;
 };

@@ -136,6 +136,9 @@ struct PinInfo {
   std::size_t max_length = 0;
   std::optional<int> tries_left;  ///< unknown where the card does not tell without spending one
   std::optional<int> tries_max;
+  /// Wrong PINs since the last right one, as far as this user's programs know; for cards that never
+  /// tell tries_left.
+  int failures = 0;
   bool blocked = false;
   bool logged_in = false;  ///< the card holds this login now, whoever made it
   std::size_t new_min_length = 0;

@@ -35,16 +35,28 @@ std::vector<const Driver*> candidates(ByteView atr) {
   return found;
 }
 
+namespace {
+
+std::string rows(const CommandSet& set) {
+  std::string text;
+  for (const auto& command : set.commands) {
+    const bool is_below = command.evidence < set.floor.evidence;
+    const Evidence evidence = is_below ? set.floor.evidence : command.evidence;
+    text += std::string("| ") + set.card + " | " + command.operation + " | " + to_string(evidence) +
+            (command.destroys ? ", destroys" : "") +
+            (command.identifies && evidence == Evidence::assumed ? ", sent to any" : "") + " | " +
+            (is_below ? set.floor.source + std::string(" of ") : "") + command.source + " |\n";
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string evidence_table() {
   std::string table = "| card | command | evidence | source |\n|---|---|---|---|\n";
   for (const auto* driver : drivers()) {
-    for (const auto& command : driver->commands()) {
-      table +=
-          std::string("| ") + driver->name + " | " + command.operation + " | " +
-          to_string(command.evidence) + (command.destroys ? ", destroys" : "") +
-          (command.identifies && command.evidence == Evidence::assumed ? ", sent to any" : "") +
-          " | " + command.source + " |\n";
-    }
+    table += rows({driver->name, {}, driver->commands()});
+    if (driver->other_commands) table += rows(driver->other_commands());
   }
   return table;
 }

@@ -28,6 +28,13 @@ enum class LookFor {
   everything  ///< others too, so that people can be told of them; costs a command or two each
 };
 
+/// The commands for one kind of token, as the table of evidence shows them.
+struct CommandSet {
+  const char* card;
+  EvidenceFloor floor;
+  std::vector<Command> commands;
+};
+
 struct Driver {
   const char* name;  ///< as in kilt_card(): "kaztoken"
   const CardModel& (*model)();
@@ -52,6 +59,8 @@ struct Driver {
   /// The token of the application just selected.
   std::unique_ptr<Card> (*make_application)(std::unique_ptr<Link> link,
                                             const Application& which) = nullptr;
+  /// What is sent to applications whose commands are not among `commands`.
+  CommandSet (*other_commands)() = nullptr;
 };
 
 /// The table of evidence in README.md, in Markdown.

@@ -50,6 +50,12 @@ struct ChipOptions {
   std::size_t memory = 0;  ///< bytes of file memory; 0: the profile's own
 };
 
+/// What of one exchange no trace may show.
+struct Secrets {
+  bool body = false;    ///< of the command: a PIN, what proves one, a private key or a part of it
+  bool answer = false;  ///< its data: what was deciphered
+};
+
 /// A kind of card. One object per name that `kilt-sim run --card` takes.
 struct Profile {
   const char* name;
@@ -63,6 +69,9 @@ struct Profile {
   std::unique_ptr<Chip> (*make)(Nvram& nvram, const ChipOptions& options);
   /// Ways of delivery beside the usual one, for ChipOptions::factory.
   std::span<const std::string_view> factories = {};
+  /// Secrets in commands that are the card's own, beside those of ISO 7816-4 and -8 that the meter
+  /// knows by itself; null: there are none. `command` as it came over the wire, well formed or not.
+  Secrets (*secrets)(ByteView command) = nullptr;
 };
 
 /// All profiles, in the order of kilt_card() in CMake.

@@ -72,7 +72,7 @@ void define_run(CLI::App& app, RunText& text) {
                  "keep the card's memory in FILE across runs; without it the card is as its owner "
                  "gets it and is forgotten at the end")
       ->type_name("FILE");
-  app.add_flag("--blank", options.blank, "a card that was never initialised");
+  app.add_flag("--blank", options.blank, "a new card was never initialised");
   app.add_option("--factory", options.factory,
                  "delivered another way than the usual one; aladdin: JaCarta with its maker's PINs")
       ->type_name("aladdin");

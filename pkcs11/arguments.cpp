@@ -109,39 +109,114 @@ std::string describe(const CK_ATTRIBUTE* attributes, CK_ULONG count, bool with_v
   return text + (count > most ? ", ...}" : "}");
 }
 
+std::string mechanism_name(CK_MECHANISM_TYPE type) {
+  const Mechanism* known = find_mechanism(type);
+  return known ? known->name : hexadecimal(type);
+}
+
 std::string describe(const CK_MECHANISM* mechanism) {
   if (mechanism == nullptr) return "none";
-  const Mechanism* known = find_mechanism(mechanism->mechanism);
-  std::string text = known ? known->name : hexadecimal(mechanism->mechanism);
+  std::string text = mechanism_name(mechanism->mechanism);
   if (mechanism->ulParameterLen > 0) text += " " + octets(mechanism->ulParameterLen);
   return text;
 }
 
+std::string describe(const CK_C_INITIALIZE_ARGS* args) {
+  if (args == nullptr) return "none";
+  return "flags " + hexadecimal(args->flags) +
+         (args->CreateMutex != nullptr ? " with mutexes" : " without mutexes");
+}
+
+std::string padded(const CK_UTF8CHAR* text, CK_ULONG size) {
+  if (text == nullptr) return "none";
+  while (size > 0 && text[size - 1] == ' ')
+    --size;
+  return "\"" + std::string(text, text + size) + "\"";
+}
+
+std::string room(const void* buffer, const CK_ULONG* size, const char* question) {
+  if (size == nullptr) return "nowhere";
+  return buffer == nullptr ? question : "has room for " + std::to_string(*size);
+}
+
+/// "3 {1, 2, 7}"
+std::string numbers(const CK_ULONG* list, CK_ULONG count) {
+  constexpr CK_ULONG most = 40;
+  std::string text = std::to_string(count);
+  if (list == nullptr || count == 0) return text;
+  for (CK_ULONG i = 0; i < std::min(count, most); ++i)
+    text += (i == 0 ? " {" : ", ") + std::to_string(list[i]);
+  return text + (count > most ? ", ...}" : "}");
+}
+
 }  // namespace
 
-std::string Argument::text() const {
-  std::string name = std::string(name_) + " ";
+std::string Argument::value() const {
   switch (kind_) {
     case Kind::number:
-      return name + std::to_string(number_);
+      return std::to_string(number_);
     case Kind::words:
-      return name + static_cast<const char*>(at_);
+      return at_ == nullptr ? "none" : static_cast<const char*>(at_);
     case Kind::flags:
-      return name + hexadecimal(number_);
+      return hexadecimal(number_);
     case Kind::octets:
-      return name + octets(number_);
+      return octets(number_);
+    case Kind::pin:
+      return at_ == nullptr ? "none" : "given";
+    case Kind::padded:
+      return padded(static_cast<const CK_UTF8CHAR*>(at_), number_);
+    case Kind::mechanism_type:
+      return mechanism_name(number_);
     case Kind::room:
-      if (size_ == nullptr) return name + "nowhere";
-      return name +
-             (at_ == nullptr ? "asks for its length" : "has room for " + std::to_string(*size_));
+      return room(at_, size_, "asks for its length");
+    case Kind::numbers:
+      return room(at_, size_, "asks how many");
     case Kind::query:
-      return name + describe(static_cast<const CK_ATTRIBUTE*>(at_), number_, false);
+      return describe(static_cast<const CK_ATTRIBUTE*>(at_), number_, false);
     case Kind::mechanism:
-      return name + describe(static_cast<const CK_MECHANISM*>(at_));
+      return describe(static_cast<const CK_MECHANISM*>(at_));
     case Kind::attributes:
-      return name + describe(static_cast<const CK_ATTRIBUTE*>(at_), number_, true);
+      return describe(static_cast<const CK_ATTRIBUTE*>(at_), number_, true);
+    case Kind::beginning:
+      return describe(static_cast<const CK_C_INITIALIZE_ARGS*>(at_));
+    case Kind::result:
+    case Kind::found:
+      break;
   }
-  return name;
+  return {};
+}
+
+std::string Argument::outcome(CK_RV rv) const {
+  const bool done = rv == CKR_OK;
+  const bool too_small = rv == CKR_BUFFER_TOO_SMALL;
+  switch (kind_) {
+    case Kind::room:
+      return (done || too_small) && size_ != nullptr ? octets(*size_) : "";
+    case Kind::result:
+      return done && size_ != nullptr ? std::to_string(*size_) : "";
+    case Kind::numbers:
+    case Kind::found:
+      if ((!done && !too_small) || size_ == nullptr) return {};
+      return numbers(done ? static_cast<const CK_ULONG*>(at_) : nullptr, *size_);
+    case Kind::query: {
+      // The lengths are filled in also where some of them could not be had.
+      const bool partly = rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID;
+      if ((!done && !too_small && !partly) || at_ == nullptr) return {};
+      return describe(static_cast<const CK_ATTRIBUTE*>(at_), number_, false);
+    }
+    default:
+      return {};
+  }
+}
+
+std::string Argument::given() const {
+  const std::string text = value();
+  return text.empty() ? text : std::string(name_) + " " + text;
+}
+
+std::string Argument::answered(CK_RV rv) const {
+  const std::string text = outcome(rv);
+  return text.empty() ? text : std::string(name_) + " " + text;
 }
 
 }  // namespace kilt::p11

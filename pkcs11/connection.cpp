@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "drivers/refusals.hpp"
 #include "pkcs11/log.hpp"
 
 namespace kilt::p11 {
@@ -11,6 +12,12 @@ namespace kilt::p11 {
 using card::Role;
 
 namespace {
+
+/// Where a card never tells its counter: wrong PINs in one process, and since the last right one in
+/// all of them, after which no more is sent. A slip of the finger is forgiven once, and no card is
+/// known that gives a PIN fewer than three tries; a program that is started again and again with a
+/// wrong PIN ends at the second number.
+constexpr int most_failures_here = 2, most_failures = 4;
 
 const char* person(Role role) {
   return role == Role::user ? "user" : "security officer";
@@ -47,6 +54,11 @@ Result<apdu::Transaction> Connection::begin() {
   }
   epoch_ = transaction->epoch();
   return transaction;
+}
+
+Status Connection::look() {
+  auto transaction = begin();
+  return transaction ? Status{} : Status(transaction.take_error());
 }
 
 Error Connection::settle(Error error) {
@@ -94,12 +106,21 @@ Result<card::TokenInfo> Connection::token_info() {
 bool Connection::is_count_low(const card::PinInfo& info) const {
   // Nobody gives a PIN fewer than three tries.
   if (info.tries_left) return *info.tries_left < std::max(memory_of(info.role).most, 3);
-  return memory_of(info.role).failures > 0 && !info.logged_in;
+  return (memory_of(info.role).failures > 0 || info.failures > 0) && !info.logged_in;
+}
+
+bool Connection::has_tries_to_spare(Role role) {
+  constexpr int enough = 3;
+  const auto info = with_card([&](card::Card&) { return pin_status(role); });
+  if (!info) return false;
+  return info->tries_left ? *info->tries_left > enough : info->failures == 0;
 }
 
 bool Connection::is_final_try(const card::PinInfo& info) const {
   if (info.tries_left) return *info.tries_left == 1;
-  return memory_of(info.role).failures > 0 && !info.logged_in;
+  const bool is_near =
+      memory_of(info.role).failures >= most_failures_here - 1 || info.failures >= most_failures - 1;
+  return is_near && !info.logged_in;
 }
 
 bool Connection::restore_login() {
@@ -115,8 +136,13 @@ bool Connection::restore_login() {
   const auto done = card_->login(*who, pin_);
   log(LogLevel::info, std::string("the login was lost and ") +
                           (done ? "restored" : "could not be restored: " + done.error().message()));
-  if (!done) remember(*who, &pin_, done);
-  return done.ok();
+  remember(*who, &pin_, done);
+  if (!done) return false;
+  // Who ended the login may have changed the objects as well.
+  card_->forget_objects();
+  ++generation_;
+  ++resets_;
+  return true;
 }
 
 Status Connection::guard_last_try(Role role, const card::PinInfo& info) {
@@ -130,9 +156,9 @@ Status Connection::guard_last_try(Role role, const card::PinInfo& info) {
   }
   // Somebody's right PIN is active, so the counter is full.
   if (policy_.spend_last_try || info.logged_in) return {};
-  // Where nobody tells the counter, a slip of the finger is forgiven once. No card is known that
-  // gives a PIN fewer than three tries.
-  const bool last = info.tries_left ? *info.tries_left <= 1 : memory_of(role).failures >= 2;
+  const bool last = info.tries_left ? *info.tries_left <= 1
+                                    : memory_of(role).failures >= most_failures_here ||
+                                          info.failures >= most_failures;
   if (!last) return {};
   Error error{ErrorKind::pin_last_try,
               std::string("this could use up the last try of the ") + person(role) +
@@ -184,12 +210,20 @@ Status Connection::login(Role role, const SecretBytes* pin) {
 Status Connection::confirm(const SecretBytes* pin) {
   const auto who = role();
   if (!who) return Error{ErrorKind::not_logged_in, "nobody is logged in"};
-  return with_card([&](card::Card&) { return checked_login(*who, pin); });
+  return with_card([&](card::Card&) {
+    auto done = checked_login(*who, pin);
+    // A wrong PIN ends the card's login, but not the application's.
+    if (!done && done.error().kind == ErrorKind::pin_incorrect && !pin_.empty())
+      static_cast<void>(restore_role(who, pin_).ok());
+    return done;
+  });
 }
 
 Status Connection::logout() {
   auto done = with_card([](card::Card& card) { return card.logout(); });
   forget_login();
+  // A card that was not heard to log out is reset at the latest when we leave it.
+  if (!done) card_->link().transport().set_leave(apdu::Leave::reset);
   return done;
 }
 
@@ -202,11 +236,26 @@ Status Connection::restore_role(std::optional<Role> before, const SecretBytes& p
     forget_login();
     return Error{ErrorKind::not_logged_in, "the login ended and its PIN is not kept"};
   }
-  if (auto done = card_->login(*before, pin); !done) {
-    forget_login();
-    return done;
+  auto done = card_->login(*before, pin);
+  remember(*before, &pin, done);
+  if (!done) forget_login();
+  return done;
+}
+
+/// Whether the PIN on the card is what it was: the card, or who stands before it, said no.
+bool Connection::is_refusal(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::pin_incorrect:
+    case ErrorKind::pin_blocked:
+    case ErrorKind::pin_length:
+    case ErrorKind::pin_last_try:
+    case ErrorKind::refused:
+    case ErrorKind::unsupported:
+    case ErrorKind::bad_argument:
+      return true;
+    default:
+      return card::did_nothing(error);
   }
-  return {};
 }
 
 Status Connection::change_pin(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin) {
@@ -219,8 +268,11 @@ Status Connection::change_pin(Role role, const SecretBytes& old_pin, const Secre
     auto done = card.change_pin(role, old_pin, new_pin);
     remember(role, done ? &new_pin : &old_pin, done);
     if (!done) {
-      // A wrong PIN ends the card's login, but not the application's.
-      if (before && !pin_.empty()) static_cast<void>(restore_role(before, pin_).ok());
+      // A wrong PIN ends the card's login, but not the application's. Where nobody knows which PIN
+      // the card has by now, none is sent unasked: it could be a wrong one.
+      const bool is_known = before != role || is_refusal(done.error());
+      if (before && is_known && !pin_.empty()) static_cast<void>(restore_role(before, pin_).ok());
+      if (before && !is_known) forget_login();
       return done;
     }
     if (before == role && policy_.cache) pin_ = new_pin.clone();

@@ -44,6 +44,9 @@ class Connection {
   /// How often others reset the card, as far as was seen.
   [[nodiscard]] std::uint64_t resets() const { return resets_; }
 
+  /// Notices, as with_card() does, whether others reset the card since our last transaction.
+  Status look();
+
   /// Runs `use` on the card within one transaction, and once more if the card says that nobody is
   /// logged in and the login could be restored. Errors of a card that went away are `removed`.
   template <class Use>
@@ -86,6 +89,9 @@ class Connection {
   [[nodiscard]] bool is_count_low(const card::PinInfo& info) const;
   /// The next wrong PIN may be the last that the card takes, as far as can be known.
   [[nodiscard]] bool is_final_try(const card::PinInfo& info) const;
+  /// Whether a wrong PIN of this role, sent again and again by a program that takes it for another,
+  /// would leave its owner tries enough. Where nobody tells the counter, one is too much.
+  [[nodiscard]] bool has_tries_to_spare(card::Role role);
   /// Objects were changed by us: what was read before is old.
   void objects_changed() { ++generation_; }
   /// For a forked child.
@@ -105,6 +111,7 @@ class Connection {
   Status guard_last_try(card::Role role, const card::PinInfo& info);
   Status checked_login(card::Role role, const SecretBytes* pin);
   Status restore_role(std::optional<card::Role> before, const SecretBytes& pin);
+  [[nodiscard]] static bool is_refusal(const Error& error);
   void remember(card::Role role, const SecretBytes* pin, const Status& outcome);
   [[nodiscard]] const PinMemory& memory_of(card::Role role) const {
     return memory_[role == card::Role::user ? 0 : 1];

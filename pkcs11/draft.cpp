@@ -1,10 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pkcs11/draft.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 #include "pkcs11/mechanism.hpp"
 
 namespace kilt::p11 {
 namespace {
+
+/// Whether the value is one that the attribute can have at all.
+bool makes_sense(CK_ATTRIBUTE_TYPE type, ByteView value) {
+  const auto digit = [](std::uint8_t octet) { return octet >= '0' && octet <= '9'; };
+  switch (type) {
+    case CKA_START_DATE:
+    case CKA_END_DATE:
+      return value.size() == sizeof(CK_DATE) && std::all_of(value.begin(), value.end(), digit);
+    case CKA_CHECK_VALUE:
+      return value.size() == 3;
+    case CKA_ALLOWED_MECHANISMS:
+      return value.size() % sizeof(CK_MECHANISM_TYPE) == 0;
+    default:
+      return true;
+  }
+}
+
+/// A list of mechanisms is a set: the order is the caller's.
+std::vector<CK_MECHANISM_TYPE> mechanism_set(ByteView value) {
+  std::vector<CK_MECHANISM_TYPE> set(value.size() / sizeof(CK_MECHANISM_TYPE));
+  if (!set.empty()) std::memcpy(set.data(), value.data(), set.size() * sizeof set[0]);
+  std::sort(set.begin(), set.end());
+  set.erase(std::unique(set.begin(), set.end()), set.end());
+  return set;
+}
+
+bool same_value(CK_ATTRIBUTE_TYPE type, ByteView one, ByteView other) {
+  return type == CKA_ALLOWED_MECHANISMS ? mechanism_set(one) == mechanism_set(other)
+                                        : equal(one, other);
+}
 
 /// A big integer as attributes hold it may have leading zeros; ours do not.
 Bytes integer(ByteView value) {
@@ -26,7 +59,13 @@ void read_common(TemplateReader& reader, CK_OBJECT_CLASS object_class, Draft& ou
   // Nothing on these cards can be made unchangeable, uncopyable or everlasting.
   reader.must_be(CKA_MODIFIABLE, true);
   reader.must_be(CKA_DESTROYABLE, true);
-  reader.accept({CKA_COPYABLE});
+  if (object_class == CKO_PRIVATE_KEY) {
+    // Clients write the default, true, without a thought; no private key can be copied, and a
+    // permission that is missing harms nobody.
+    reader.flag(CKA_COPYABLE);
+  } else {
+    reader.must_be(CKA_COPYABLE, true);
+  }
   reader.read_only({cka_unique_id});
 }
 
@@ -34,8 +73,13 @@ void read_key_common(TemplateReader& reader) {
   reader.require({CKA_KEY_TYPE});
   const auto type = reader.number(CKA_KEY_TYPE);
   if (type && *type != CKK_RSA) reader.complain(CKR_ATTRIBUTE_VALUE_INVALID);
-  reader.accept({CKA_START_DATE, CKA_END_DATE, CKA_ALLOWED_MECHANISMS, CKA_PUBLIC_KEY_INFO});
   reader.read_only({CKA_LOCAL, CKA_KEY_GEN_MECHANISM});
+}
+
+/// What the cards have no place for. With the key itself in `object`.
+void check_key_common(TemplateReader& reader, const Object& object, const card::CardModel& model) {
+  must_agree(reader, object, model,
+             {CKA_START_DATE, CKA_END_DATE, CKA_ALLOWED_MECHANISMS, CKA_PUBLIC_KEY_INFO});
 }
 
 /// A public key that can be computed with: odd modulus of at least 512 bits, odd exponent.
@@ -55,7 +99,7 @@ card::PublicKey read_rsa_public(TemplateReader& reader) {
   return key;
 }
 
-CK_RV read_public_key(const Template& from, Draft& out) {
+CK_RV read_public_key(const Template& from, const card::CardModel& model, Draft& out) {
   TemplateReader reader(from);
   read_common(reader, CKO_PUBLIC_KEY, out);
   read_key_common(reader);
@@ -73,9 +117,10 @@ CK_RV read_public_key(const Template& from, Draft& out) {
   info.usage.decrypt = reader.flag(CKA_ENCRYPT, true);
   info.usage.unwrap = reader.flag(CKA_WRAP, false);
   if (reader.has(CKA_SUBJECT)) out.object.subject = copy_of(reader.bytes(CKA_SUBJECT));
-  reader.accept({CKA_WRAP_TEMPLATE});
   out.object.info = std::move(info);
   out.object.public_key = std::move(key);
+  check_key_common(reader, out.object, model);
+  must_agree(reader, out.object, model, {CKA_WRAP_TEMPLATE});
   return reader.finish();
 }
 
@@ -104,7 +149,7 @@ CK_RV read_private_key(const Template& from, const card::CardModel& model, Draft
   reader.must_be(CKA_DERIVE, false);
   // The cards take the five parts of the Chinese remainder form; the exponent follows from them.
   reader.require({CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT});
-  reader.accept({CKA_PRIVATE_EXPONENT, CKA_UNWRAP_TEMPLATE});
+  reader.accept({CKA_PRIVATE_EXPONENT});
   card::RsaPrivateKey secret;
   secret.modulus = key.modulus;
   secret.public_exponent = key.exponent;
@@ -113,9 +158,11 @@ CK_RV read_private_key(const Template& from, const card::CardModel& model, Draft
   secret.exponent1 = secret_integer(reader.bytes(CKA_EXPONENT_1));
   secret.exponent2 = secret_integer(reader.bytes(CKA_EXPONENT_2));
   secret.coefficient = secret_integer(reader.bytes(CKA_COEFFICIENT));
-  if (const CK_RV rv = reader.finish(); rv != CKR_OK) return rv;
   out.object.info = std::move(info);
   out.object.public_key = std::move(key);
+  check_key_common(reader, out.object, model);
+  must_agree(reader, out.object, model, {CKA_UNWRAP_TEMPLATE});
+  if (const CK_RV rv = reader.finish(); rv != CKR_OK) return rv;
   out.secret = std::move(secret);
   return check_key_size(model, card::KeyType::rsa, out.object.public_key->bits());
 }
@@ -128,6 +175,7 @@ bool is_serial(ByteView given, const card::Certificate& certificate) {
 
 /// Names and serial are in the certificate; what the template says of them must be the same.
 void compare(TemplateReader& reader, const card::Certificate& certificate) {
+  reader.accept({CKA_SUBJECT, CKA_ISSUER, CKA_SERIAL_NUMBER});
   if (reader.has(CKA_SUBJECT) && !equal(reader.bytes(CKA_SUBJECT), certificate.subject)) {
     reader.complain(CKR_TEMPLATE_INCONSISTENT);
   }
@@ -139,7 +187,7 @@ void compare(TemplateReader& reader, const card::Certificate& certificate) {
   }
 }
 
-CK_RV read_certificate(const Template& from, Draft& out) {
+CK_RV read_certificate(const Template& from, const card::CardModel& model, Draft& out) {
   TemplateReader reader(from);
   read_common(reader, CKO_CERTIFICATE, out);
   reader.require({CKA_CERTIFICATE_TYPE, CKA_VALUE});
@@ -151,10 +199,14 @@ CK_RV read_certificate(const Template& from, Draft& out) {
   reader.must_be(CKA_PRIVATE, false);
   // Only a security officer may call a certificate trusted [P11 3.1 §4.6.2]; the cards cannot.
   if (reader.flag(CKA_TRUSTED, false)) reader.complain(CKR_ATTRIBUTE_READ_ONLY);
+  // Whose the certificate is shows later by the keys on the card. That it is another's is a hint
+  // for this call: such a certificate needs no key here.
   const auto category = reader.number(CKA_CERTIFICATE_CATEGORY);
-  reader.accept({CKA_CHECK_VALUE, CKA_START_DATE, CKA_END_DATE, CKA_PUBLIC_KEY_INFO, CKA_URL,
-                 CKA_HASH_OF_SUBJECT_PUBLIC_KEY, CKA_HASH_OF_ISSUER_PUBLIC_KEY,
-                 CKA_JAVA_MIDP_SECURITY_DOMAIN, CKA_SUBJECT, CKA_ISSUER, CKA_SERIAL_NUMBER});
+  if (category.value_or(0) > CK_CERTIFICATE_CATEGORY_OTHER_ENTITY) {
+    reader.complain(CKR_ATTRIBUTE_VALUE_INVALID);
+  }
+  reader.must_be(CKA_JAVA_MIDP_SECURITY_DOMAIN, CK_SECURITY_DOMAIN_UNSPECIFIED);
+  out.object.info = info;
   if (const auto der = reader.bytes(CKA_VALUE); reader.has(CKA_VALUE)) {
     auto certificate = card::Certificate::parse(der);
     if (!certificate) return CKR_ATTRIBUTE_VALUE_INVALID;
@@ -162,10 +214,13 @@ CK_RV read_certificate(const Template& from, Draft& out) {
     info.authority =
         category ? *category == CK_CERTIFICATE_CATEGORY_AUTHORITY : certificate->authority;
     out.without_key = info.authority || category == CK_CERTIFICATE_CATEGORY_OTHER_ENTITY;
+    out.object.info = std::move(info);
     out.object.value = copy_of(der);
     out.object.certificate = *std::move(certificate);
+    must_agree(reader, out.object, model,
+               {CKA_CHECK_VALUE, CKA_START_DATE, CKA_END_DATE, CKA_PUBLIC_KEY_INFO, CKA_URL,
+                CKA_HASH_OF_SUBJECT_PUBLIC_KEY, CKA_HASH_OF_ISSUER_PUBLIC_KEY});
   }
-  out.object.info = std::move(info);
   return reader.finish();
 }
 
@@ -184,13 +239,30 @@ CK_RV read_data(const Template& from, Draft& out) {
 
 }  // namespace
 
+void must_agree(TemplateReader& reader, const Object& object, const card::CardModel& model,
+                std::initializer_list<CK_ATTRIBUTE_TYPE> types) {
+  for (const auto type : types) {
+    if (!reader.has(type)) continue;
+    const ByteView given = reader.bytes(type);
+    if (given.empty() && type != CKA_ALLOWED_MECHANISMS) continue;
+    Bytes own;
+    if (!makes_sense(type, given)) {
+      reader.complain(CKR_ATTRIBUTE_VALUE_INVALID);
+    } else if (attribute(object, model, type, own) != CKR_OK || !same_value(type, given, own)) {
+      // [P11 3.1 §4.9] has a code of its own for another key's.
+      reader.complain(type == CKA_PUBLIC_KEY_INFO ? CKR_ATTRIBUTE_VALUE_INVALID
+                                                  : CKR_TEMPLATE_INCONSISTENT);
+    }
+  }
+}
+
 CK_RV read_object(const Template& from, const card::CardModel& model, Draft& out) {
   if (from.find(CKA_CLASS) == nullptr) return CKR_TEMPLATE_INCOMPLETE;
   switch (from.number(CKA_CLASS).value_or(CKO_VENDOR_DEFINED)) {
     case CKO_CERTIFICATE:
-      return read_certificate(from, out);
+      return read_certificate(from, model, out);
     case CKO_PUBLIC_KEY:
-      return read_public_key(from, out);
+      return read_public_key(from, model, out);
     case CKO_PRIVATE_KEY:
       return read_private_key(from, model, out);
     case CKO_DATA:
@@ -208,7 +280,9 @@ CK_RV read_copy(const Template& changes, const Object& original, Draft& out) {
   TemplateReader reader(changes);
   card::AttributeChange change;
   if (reader.has(CKA_LABEL)) change.label = as_text(reader.bytes(CKA_LABEL));
-  if (reader.has(CKA_ID) && !original.id().empty()) change.id = copy_of(reader.bytes(CKA_ID));
+  // Whatever can carry an id may be given one, also where the original has none.
+  const bool has_id = original.is_key() || original.object_class() == CKO_CERTIFICATE;
+  if (reader.has(CKA_ID) && has_id) change.id = copy_of(reader.bytes(CKA_ID));
   out.object.apply(change);
   out.on_token = reader.flag(CKA_TOKEN, original.on_token());
   const bool is_private = reader.flag(CKA_PRIVATE, original.is_private());

@@ -21,6 +21,13 @@ struct Draft {
   std::optional<card::RsaPrivateKey> secret{};  ///< of a private key to be imported
 };
 
+/// Complains of each of `types` whose value in the template is not the one that `object` (its
+/// bodies loaded) will answer: an object with other words than its maker's is no success. No value
+/// at all says nothing, except in a list of mechanisms. CKR_TEMPLATE_INCONSISTENT,
+/// CKR_ATTRIBUTE_VALUE_INVALID.
+void must_agree(TemplateReader& reader, const Object& object, const card::CardModel& model,
+                std::initializer_list<CK_ATTRIBUTE_TYPE> types);
+
 /// C_CreateObject: certificate, public key, data, RSA private key.
 /// CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_TYPE_INVALID,
 /// CKR_ATTRIBUTE_VALUE_INVALID, CKR_ATTRIBUTE_READ_ONLY, CKR_KEY_SIZE_RANGE.

@@ -15,7 +15,6 @@ void read_common(TemplateReader& reader, CK_OBJECT_CLASS object_class) {
   reader.must_be(CKA_TOKEN, true);
   reader.must_be(CKA_MODIFIABLE, true);
   reader.must_be(CKA_DESTROYABLE, true);
-  reader.accept({CKA_COPYABLE, CKA_START_DATE, CKA_END_DATE, CKA_ALLOWED_MECHANISMS});
   reader.read_only({CKA_LOCAL, CKA_KEY_GEN_MECHANISM, CKA_PUBLIC_KEY_INFO, cka_unique_id});
 }
 
@@ -24,22 +23,20 @@ void read_private(TemplateReader& reader, card::GenerateRequest& out) {
   out.private_label = as_text(reader.bytes(CKA_LABEL));
   out.id = copy_of(reader.bytes(CKA_ID));
   out.subject = copy_of(reader.bytes(CKA_SUBJECT));
-  out.usage.sign = reader.flag(CKA_SIGN, true);
-  out.usage.sign_recover = reader.flag(CKA_SIGN_RECOVER, out.usage.sign);
-  out.usage.decrypt = reader.flag(CKA_DECRYPT, true);
-  out.usage.unwrap = reader.flag(CKA_UNWRAP, false);
+  // Clients write the default, true, without a thought; no private key can be copied, and a
+  // permission that is missing harms nobody.
+  reader.flag(CKA_COPYABLE);
   reader.must_be(CKA_DERIVE, false);
   reader.must_be(CKA_PRIVATE, true);
   reader.must_be(CKA_SENSITIVE, true);
   reader.must_be(CKA_EXTRACTABLE, false);
   reader.must_be(CKA_WRAP_WITH_TRUSTED, false);
   reader.must_be(CKA_ALWAYS_AUTHENTICATE, false);
-  reader.accept({CKA_UNWRAP_TEMPLATE});
   reader.read_only({CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_MODULUS, CKA_PUBLIC_EXPONENT,
                     CKA_PRIVATE_EXPONENT});
 }
 
-/// Both halves have one CKA_ID, and what one half may do the other undoes.
+/// Both halves have one CKA_ID and one CKA_SUBJECT.
 void read_public(TemplateReader& reader, card::GenerateRequest& out) {
   read_common(reader, CKO_PUBLIC_KEY);
   reader.require({CKA_MODULUS_BITS});
@@ -57,13 +54,49 @@ void read_public(TemplateReader& reader, card::GenerateRequest& out) {
   } else if (!id.empty() && !equal(id, out.id)) {
     reader.complain(CKR_TEMPLATE_INCONSISTENT);
   }
-  if (out.subject.empty()) out.subject = copy_of(reader.bytes(CKA_SUBJECT));
+  const auto subject = reader.bytes(CKA_SUBJECT);
+  if (out.subject.empty()) {
+    out.subject = copy_of(subject);
+  } else if (!subject.empty() && !equal(subject, out.subject)) {
+    reader.complain(CKR_TEMPLATE_INCONSISTENT);
+  }
+  reader.must_be(CKA_COPYABLE, true);
   reader.must_be(CKA_PRIVATE, false);
   reader.must_be(CKA_TRUSTED, false);
   reader.must_be(CKA_DERIVE, false);
-  reader.accept(
-      {CKA_SUBJECT, CKA_WRAP_TEMPLATE, CKA_VERIFY, CKA_VERIFY_RECOVER, CKA_ENCRYPT, CKA_WRAP});
   reader.read_only({CKA_MODULUS});
+}
+
+/// What one half may do the other undoes: the cards know one permission for both. What is forbidden
+/// to either is forbidden to the pair. A permission for the public half alone is dropped: GnuTLS
+/// asks for CKA_VERIFY and CKA_ENCRYPT whatever it asks for the private half.
+void read_usage(TemplateReader& private_half, TemplateReader& public_half, card::KeyUsage& out) {
+  const auto both = [&](CK_ATTRIBUTE_TYPE own, CK_ATTRIBUTE_TYPE opposite, bool otherwise) {
+    const bool open = public_half.flag(opposite, true);
+    const bool wanted = private_half.flag(own, otherwise && open);
+    if (wanted && !open) private_half.complain(CKR_TEMPLATE_INCONSISTENT);
+    return wanted;
+  };
+  out.sign = both(CKA_SIGN, CKA_VERIFY, true);
+  out.sign_recover = both(CKA_SIGN_RECOVER, CKA_VERIFY_RECOVER, out.sign);
+  out.decrypt = both(CKA_DECRYPT, CKA_ENCRYPT, true);
+  out.unwrap = both(CKA_UNWRAP, CKA_WRAP, false);
+}
+
+/// What the cards have no place for.
+void check_rest(TemplateReader& private_half, TemplateReader& public_half,
+                const card::CardModel& model, const card::GenerateRequest& request) {
+  Object object;
+  card::KeyInfo private_info;
+  private_info.usage = request.usage;
+  object.info = std::move(private_info);
+  must_agree(private_half, object, model,
+             {CKA_START_DATE, CKA_END_DATE, CKA_ALLOWED_MECHANISMS, CKA_UNWRAP_TEMPLATE});
+  card::PublicKeyInfo public_info;
+  public_info.usage = request.usage;
+  object.info = std::move(public_info);
+  must_agree(public_half, object, model,
+             {CKA_START_DATE, CKA_END_DATE, CKA_ALLOWED_MECHANISMS, CKA_WRAP_TEMPLATE});
 }
 
 }  // namespace
@@ -72,9 +105,11 @@ CK_RV read_generation(const Template& public_key, const Template& private_key,
                       const card::CardModel& model, card::GenerateRequest& out) {
   TemplateReader private_reader(private_key);
   read_private(private_reader, out);
-  if (const CK_RV rv = private_reader.finish(); rv != CKR_OK) return rv;
   TemplateReader public_reader(public_key);
   read_public(public_reader, out);
+  read_usage(private_reader, public_reader, out.usage);
+  check_rest(private_reader, public_reader, model, out);
+  if (const CK_RV rv = private_reader.finish(); rv != CKR_OK) return rv;
   if (const CK_RV rv = public_reader.finish(); rv != CKR_OK) return rv;
   if (out.private_label.empty()) out.private_label = out.public_label;
   if (out.public_label.empty()) out.public_label = out.private_label;

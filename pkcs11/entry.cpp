@@ -3,22 +3,35 @@
 
 namespace kilt::p11 {
 
-void log_call(Function function, CK_SESSION_HANDLE session, Arguments arguments) {
-  std::string text = name_of(function);
+// A log is a help: for want of memory a line is left out, not the call.
+void log_call(Called called, CK_SESSION_HANDLE session, Arguments arguments) noexcept try {
+  std::string text = called.name;
   const char* before = ": ";
   if (session != CK_INVALID_HANDLE) {
-    text += before + Argument("session", session).text();
+    text += before + Argument("session", session).given();
     before = ", ";
   }
   for (const Argument& argument : arguments) {
-    text += before + argument.text();
+    const std::string given = argument.given();
+    if (given.empty()) continue;
+    text += before + given;
     before = ", ";
   }
   log(LogLevel::debug, text);
+} catch (...) {
 }
 
-void log_return(Function function, CK_RV rv) {
-  log(LogLevel::debug, std::string(name_of(function)) + " = " + name_of_code(rv));
+void log_return(Called called, CK_RV rv, Arguments arguments) noexcept try {
+  std::string text = std::string(called.name) + " = " + name_of_code(rv);
+  const char* before = ": ";
+  for (const Argument& argument : arguments) {
+    const std::string answered = argument.answered(rv);
+    if (answered.empty()) continue;
+    text += before + answered;
+    before = ", ";
+  }
+  log(LogLevel::debug, text);
+} catch (...) {
 }
 
 }  // namespace kilt::p11

@@ -5,6 +5,19 @@
 using namespace kilt;
 using namespace kilt::p11;
 
+namespace {
+
+/// Arguments that make no sense end the operation too, as everything does but a question for a
+/// length and CKR_BUFFER_TOO_SMALL [P11 3.1 §5.13].
+CK_RV bad(Session& session, Use use) {
+  return session.refuse(use, CKR_ARGUMENTS_BAD);
+}
+CK_RV bad_digest(Session& session) {
+  return session.refuse_digest(CKR_ARGUMENTS_BAD);
+}
+
+}  // namespace
+
 extern "C" {
 
 CK_RV C_EncryptInit(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key) {
@@ -18,7 +31,8 @@ CK_RV C_Encrypt(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG size, CK_BY
   return in_session(Function::encrypt, handle,
                     {{"data", Octets{size}}, {"answer", Room{out, length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      if (!readable(data, size) || length == nullptr) return CKR_ARGUMENTS_BAD;
+                      if (!readable(data, size) || length == nullptr)
+                        return bad(session, Use::encrypt);
                       return session.encrypt(view(data, size), Output(out, length));
                     });
 }
@@ -28,7 +42,8 @@ CK_RV C_EncryptUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG size,
   return in_session(Function::encrypt_update, handle,
                     {{"part", Octets{size}}, {"answer", Room{out, length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      if (!readable(part, size) || length == nullptr) return CKR_ARGUMENTS_BAD;
+                      if (!readable(part, size) || length == nullptr)
+                        return bad(session, Use::encrypt);
                       return session.update(Use::encrypt, view(part, size), Output(out, length));
                     });
 }
@@ -36,7 +51,7 @@ CK_RV C_EncryptUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG size,
 CK_RV C_EncryptFinal(CK_SESSION_HANDLE handle, CK_BYTE_PTR out, CK_ULONG_PTR length) {
   return in_session(Function::encrypt_final, handle, {{"answer", Room{out, length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      return length == nullptr ? CKR_ARGUMENTS_BAD
+                      return length == nullptr ? bad(session, Use::encrypt)
                                                : session.encrypt_final(Output(out, length));
                     });
 }
@@ -52,7 +67,8 @@ CK_RV C_Decrypt(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG size, CK_BY
   return in_session(Function::decrypt, handle,
                     {{"data", Octets{size}}, {"answer", Room{out, length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      if (!readable(data, size) || length == nullptr) return CKR_ARGUMENTS_BAD;
+                      if (!readable(data, size) || length == nullptr)
+                        return bad(session, Use::decrypt);
                       return session.decrypt(view(data, size), Output(out, length));
                     });
 }
@@ -62,7 +78,8 @@ CK_RV C_DecryptUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG size,
   return in_session(Function::decrypt_update, handle,
                     {{"part", Octets{size}}, {"answer", Room{out, length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      if (!readable(part, size) || length == nullptr) return CKR_ARGUMENTS_BAD;
+                      if (!readable(part, size) || length == nullptr)
+                        return bad(session, Use::decrypt);
                       return session.update(Use::decrypt, view(part, size), Output(out, length));
                     });
 }
@@ -70,7 +87,7 @@ CK_RV C_DecryptUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG size,
 CK_RV C_DecryptFinal(CK_SESSION_HANDLE handle, CK_BYTE_PTR out, CK_ULONG_PTR length) {
   return in_session(Function::decrypt_final, handle, {{"answer", Room{out, length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      return length == nullptr ? CKR_ARGUMENTS_BAD
+                      return length == nullptr ? bad(session, Use::decrypt)
                                                : session.decrypt_final(Output(out, length));
                     });
 }
@@ -85,7 +102,7 @@ CK_RV C_Digest(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG size, CK_BYT
   return in_session(Function::digest, handle,
                     {{"data", Octets{size}}, {"answer", Room{out, length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      if (!readable(data, size) || length == nullptr) return CKR_ARGUMENTS_BAD;
+                      if (!readable(data, size) || length == nullptr) return bad_digest(session);
                       return session.digest(view(data, size), Output(out, length));
                     });
 }
@@ -94,7 +111,7 @@ CK_RV C_DigestUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG size) 
   return in_session(Function::digest_update, handle, {{"part", Octets{size}}}, Look::no,
                     [&](Session& session) -> CK_RV {
                       return readable(part, size) ? session.digest_update(view(part, size))
-                                                  : CKR_ARGUMENTS_BAD;
+                                                  : bad_digest(session);
                     });
 }
 
@@ -106,7 +123,7 @@ CK_RV C_DigestKey(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE key) {
 CK_RV C_DigestFinal(CK_SESSION_HANDLE handle, CK_BYTE_PTR out, CK_ULONG_PTR length) {
   return in_session(Function::digest_final, handle, {{"answer", Room{out, length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      return length == nullptr ? CKR_ARGUMENTS_BAD
+                      return length == nullptr ? bad_digest(session)
                                                : session.digest_final(Output(out, length));
                     });
 }
@@ -121,7 +138,8 @@ CK_RV C_Sign(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG size, CK_BYTE_
              CK_ULONG_PTR length) {
   return in_session(Function::sign, handle, {{"data", Octets{size}}, {"answer", Room{out, length}}},
                     Look::no, [&](Session& session) -> CK_RV {
-                      if (!readable(data, size) || length == nullptr) return CKR_ARGUMENTS_BAD;
+                      if (!readable(data, size) || length == nullptr)
+                        return bad(session, Use::sign);
                       return session.sign(view(data, size), Output(out, length));
                     });
 }
@@ -130,14 +148,14 @@ CK_RV C_SignUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG size) {
   return in_session(Function::sign_update, handle, {{"part", Octets{size}}}, Look::no,
                     [&](Session& session) -> CK_RV {
                       return readable(part, size) ? session.update(Use::sign, view(part, size))
-                                                  : CKR_ARGUMENTS_BAD;
+                                                  : bad(session, Use::sign);
                     });
 }
 
 CK_RV C_SignFinal(CK_SESSION_HANDLE handle, CK_BYTE_PTR out, CK_ULONG_PTR length) {
   return in_session(Function::sign_final, handle, {{"answer", Room{out, length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      return length == nullptr ? CKR_ARGUMENTS_BAD
+                      return length == nullptr ? bad(session, Use::sign)
                                                : session.sign_final(Output(out, length));
                     });
 }
@@ -154,7 +172,8 @@ CK_RV C_SignRecover(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG size, C
   return in_session(Function::sign_recover, handle,
                     {{"data", Octets{size}}, {"answer", Room{out, length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      if (!readable(data, size) || length == nullptr) return CKR_ARGUMENTS_BAD;
+                      if (!readable(data, size) || length == nullptr)
+                        return bad(session, Use::sign_recover);
                       return session.sign_recover(view(data, size), Output(out, length));
                     });
 }
@@ -171,7 +190,7 @@ CK_RV C_Verify(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG size, CK_BYT
                     {{"data", Octets{size}}, {"signature", Octets{length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
                       if (!readable(data, size) || !readable(signature, length))
-                        return CKR_ARGUMENTS_BAD;
+                        return bad(session, Use::verify);
                       return session.verify(view(data, size), view(signature, length));
                     });
 }
@@ -180,14 +199,14 @@ CK_RV C_VerifyUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG size) 
   return in_session(Function::verify_update, handle, {{"part", Octets{size}}}, Look::no,
                     [&](Session& session) -> CK_RV {
                       return readable(part, size) ? session.update(Use::verify, view(part, size))
-                                                  : CKR_ARGUMENTS_BAD;
+                                                  : bad(session, Use::verify);
                     });
 }
 
 CK_RV C_VerifyFinal(CK_SESSION_HANDLE handle, CK_BYTE_PTR signature, CK_ULONG length) {
   return in_session(Function::verify_final, handle, {{"signature", Octets{length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      if (!readable(signature, length)) return CKR_ARGUMENTS_BAD;
+                      if (!readable(signature, length)) return bad(session, Use::verify);
                       return session.verify_final(view(signature, length));
                     });
 }
@@ -204,7 +223,8 @@ CK_RV C_VerifyRecover(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG size,
   return in_session(Function::verify_recover, handle,
                     {{"data", Octets{size}}, {"answer", Room{out, length}}}, Look::no,
                     [&](Session& session) -> CK_RV {
-                      if (!readable(data, size) || length == nullptr) return CKR_ARGUMENTS_BAD;
+                      if (!readable(data, size) || length == nullptr)
+                        return bad(session, Use::verify_recover);
                       return session.verify_recover(view(data, size), Output(out, length));
                     });
 }

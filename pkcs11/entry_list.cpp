@@ -209,30 +209,41 @@ bool matches(const CK_INTERFACE& one, const CK_UTF8CHAR* name, const CK_VERSION*
 extern "C" {
 
 [[gnu::visibility("default")]] CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
-  if (out == nullptr) return CKR_ARGUMENTS_BAD;
-  *out = const_cast<CK_FUNCTION_LIST*>(&list_2_40);
-  return CKR_OK;
+  return guarded(Function::get_function_list, CK_INVALID_HANDLE, {}, [&]() -> CK_RV {
+    if (out == nullptr) return CKR_ARGUMENTS_BAD;
+    *out = const_cast<CK_FUNCTION_LIST*>(&list_2_40);
+    return CKR_OK;
+  });
 }
 
 [[gnu::visibility("default")]] CK_RV C_GetInterfaceList(CK_INTERFACE_PTR out, CK_ULONG_PTR count) {
-  if (count == nullptr) return CKR_ARGUMENTS_BAD;
-  const CK_ULONG room = *count;
-  *count = interfaces.size();
-  if (out == nullptr) return CKR_OK;
-  if (room < interfaces.size()) return CKR_BUFFER_TOO_SMALL;
-  std::copy(interfaces.begin(), interfaces.end(), out);
-  return CKR_OK;
+  return guarded(Function::get_interface_list, CK_INVALID_HANDLE, {{"count", Outcome{count}}},
+                 [&]() -> CK_RV {
+                   if (count == nullptr) return CKR_ARGUMENTS_BAD;
+                   const CK_ULONG room = *count;
+                   *count = interfaces.size();
+                   if (out == nullptr) return CKR_OK;
+                   if (room < interfaces.size()) return CKR_BUFFER_TOO_SMALL;
+                   std::copy(interfaces.begin(), interfaces.end(), out);
+                   return CKR_OK;
+                 });
 }
 
 [[gnu::visibility("default")]] CK_RV C_GetInterface(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version,
                                                     CK_INTERFACE_PTR_PTR out, CK_FLAGS flags) {
-  if (out == nullptr) return CKR_ARGUMENTS_BAD;
-  for (const CK_INTERFACE& one : interfaces) {
-    if (!matches(one, name, version, flags)) continue;
-    *out = const_cast<CK_INTERFACE*>(&one);
-    return CKR_OK;
-  }
-  return CKR_FUNCTION_FAILED;
+  return guarded(Function::get_interface, CK_INVALID_HANDLE,
+                 {{"name", reinterpret_cast<const char*>(name)},
+                  {"version", version == nullptr ? "any" : "given"},
+                  {"flags", Flags{flags}}},
+                 [&]() -> CK_RV {
+                   if (out == nullptr) return CKR_ARGUMENTS_BAD;
+                   for (const CK_INTERFACE& one : interfaces) {
+                     if (!matches(one, name, version, flags)) continue;
+                     *out = const_cast<CK_INTERFACE*>(&one);
+                     return CKR_OK;
+                   }
+                   return CKR_FUNCTION_FAILED;
+                 });
 }
 
 }  // extern "C"

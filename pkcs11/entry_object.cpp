@@ -9,7 +9,8 @@ extern "C" {
 
 CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE_PTR attributes, CK_ULONG count,
                      CK_OBJECT_HANDLE_PTR out) {
-  return in_session(Function::create_object, handle, {{"attributes", attributes, count}}, Look::yes,
+  return in_session(Function::create_object, handle,
+                    {{"attributes", attributes, count}, {"object", Outcome{out}}}, Look::yes,
                     [&](Session& session) -> CK_RV {
                       if (attributes == nullptr || out == nullptr) return CKR_ARGUMENTS_BAD;
                       Template from;
@@ -21,8 +22,8 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE handle, CK_ATTRIBUTE_PTR attributes, CK_U
 CK_RV C_CopyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR attributes,
                    CK_ULONG count, CK_OBJECT_HANDLE_PTR out) {
   return in_session(Function::copy_object, handle,
-                    {{"object", object}, {"attributes", attributes, count}}, Look::yes,
-                    [&](Session& session) -> CK_RV {
+                    {{"object", object}, {"attributes", attributes, count}, {"copy", Outcome{out}}},
+                    Look::yes, [&](Session& session) -> CK_RV {
                       if (out == nullptr) return CKR_ARGUMENTS_BAD;
                       Template changes;
                       const CK_RV rv = Template::read(attributes, count, changes);
@@ -36,7 +37,8 @@ CK_RV C_DestroyObject(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object) {
 }
 
 CK_RV C_GetObjectSize(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object, CK_ULONG_PTR size) {
-  return in_session(Function::get_object_size, handle, {{"object", object}}, Look::yes,
+  return in_session(Function::get_object_size, handle,
+                    {{"object", object}, {"size", Outcome{size}}}, Look::yes,
                     [&](Session& session) -> CK_RV {
                       if (size == nullptr) return CKR_ARGUMENTS_BAD;
                       return session.object_size(object, *size);
@@ -76,10 +78,12 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE handle, CK_ATTRIBUTE_PTR attributes, C
 
 CK_RV C_FindObjects(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE_PTR out, CK_ULONG room,
                     CK_ULONG_PTR count) {
-  return in_session(Function::find_objects, handle, {}, Look::no, [&](Session& session) -> CK_RV {
-    if (!readable(out, room) || count == nullptr) return CKR_ARGUMENTS_BAD;
-    return session.find(out, room, *count);
-  });
+  return in_session(Function::find_objects, handle,
+                    {{"most", room}, {"objects", Found{out, count}}}, Look::no,
+                    [&](Session& session) -> CK_RV {
+                      if (!readable(out, room) || count == nullptr) return CKR_ARGUMENTS_BAD;
+                      return session.find(out, room, *count);
+                    });
 }
 
 CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE handle) {
@@ -94,7 +98,9 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism,
   return in_session(Function::generate_key_pair, handle,
                     {{"mechanism", mechanism},
                      {"public attributes", public_attributes, public_count},
-                     {"private attributes", private_attributes, private_count}},
+                     {"private attributes", private_attributes, private_count},
+                     {"public key", Outcome{public_out}},
+                     {"private key", Outcome{private_out}}},
                     Look::yes, [&](Session& session) -> CK_RV {
                       if (public_out == nullptr || private_out == nullptr) return CKR_ARGUMENTS_BAD;
                       Template public_half, private_half;

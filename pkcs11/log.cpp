@@ -56,12 +56,13 @@ void log(LogLevel level, std::string_view text) {
   ::clock_gettime(CLOCK_REALTIME, &now);
   tm day{};
   ::gmtime_r(&now.tv_sec, &day);
-  char head[80];
+  char head[100];
   const int length = std::snprintf(
       head, sizeof head,
-      "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ kilt-pkcs11[%d] %s: ", day.tm_year + 1900,
+      "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ kilt-pkcs11[%d/%d] %s: ", day.tm_year + 1900,
       day.tm_mon + 1, day.tm_mday, day.tm_hour, day.tm_min, day.tm_sec, now.tv_nsec / 1000000,
-      static_cast<int>(::getpid()), names[static_cast<std::size_t>(level)].data());
+      static_cast<int>(::getpid()), static_cast<int>(::gettid()),
+      names[static_cast<std::size_t>(level)].data());
   std::string line(head, static_cast<std::size_t>(length));
   // A hostile label must not forge a second line.
   for (const char c : text)

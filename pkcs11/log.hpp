@@ -14,7 +14,8 @@ enum class LogLevel { off, error, warn, info, debug };
 /// appended to, mode 0600).
 bool open_log(std::string_view spec);
 [[nodiscard]] bool logs(LogLevel level);
-/// One line, written whole, so that threads and processes can share a file.
+/// One line, written whole, so that threads and processes can share a file: time, process/thread,
+/// level, text.
 void log(LogLevel level, std::string_view text);
 
 }  // namespace kilt::p11

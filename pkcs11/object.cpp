@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pkcs11/object.hpp"
 
+#include "drivers/identity.hpp"
 #include "pkcs11/digest.hpp"
 #include "pkcs11/mechanism.hpp"
 #include "pkcs11/template.hpp"
@@ -373,6 +374,7 @@ const Bytes& Object::id() const {
 }
 
 void Object::forget_bodies() {
+  if (public_key) former_key = std::move(public_key);
   public_key.reset();
   value.reset();
   certificate.reset();
@@ -391,6 +393,20 @@ void Object::apply(const card::AttributeChange& change) {
         }
       },
       info);
+}
+
+Status confirm_object(card::Card& card, const Object& object) {
+  const auto* key = object.seen_key();
+  const auto* value = object.value ? &*object.value : nullptr;
+  if (const auto* info = std::get_if<card::KeyInfo>(&object.info))
+    return card::confirm(card, *info, key);
+  if (const auto* info = std::get_if<card::PublicKeyInfo>(&object.info))
+    return card::confirm(card, *info, key);
+  if (const auto* info = std::get_if<card::CertificateInfo>(&object.info))
+    return card::confirm(card, *info, value);
+  if (const auto* info = std::get_if<card::DataInfo>(&object.info))
+    return card::confirm(card, *info, value);
+  return {};
 }
 
 Need need_of(const Object& object, CK_ATTRIBUTE_TYPE type) {

@@ -43,6 +43,7 @@ struct Object {
 
   // Bodies, once loaded.
   std::optional<card::PublicKey> public_key{};     ///< of either half of a pair
+  std::optional<card::PublicKey> former_key{};     ///< public_key, before bodies were forgotten
   std::optional<Bytes> value{};                    ///< certificate DER, data
   std::optional<card::Certificate> certificate{};  ///< empty if the DER cannot be read
   std::optional<Bytes> subject{};                  ///< of a key, from elsewhere
@@ -56,9 +57,17 @@ struct Object {
   [[nodiscard]] const std::string& label() const;
   [[nodiscard]] const Bytes& id() const;  ///< empty for data
   void forget_bodies();
+  /// The public key that was read of it last; null if none was.
+  [[nodiscard]] const card::PublicKey* seen_key() const {
+    if (public_key) return &*public_key;
+    return former_key ? &*former_key : nullptr;
+  }
   /// After the card took that change.
   void apply(const card::AttributeChange& change);
 };
+
+/// card::confirm() of an object on the token, with what was read of it.
+Status confirm_object(card::Card& card, const Object& object);
 
 /// Need::nothing also for attributes that such an object does not have.
 [[nodiscard]] Need need_of(const Object& object, CK_ATTRIBUTE_TYPE type);

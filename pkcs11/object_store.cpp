@@ -4,27 +4,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "drivers/identity.hpp"
+#include "drivers/refusals.hpp"
 #include "pkcs11/log.hpp"
 
 namespace kilt::p11 {
-namespace {
-
-/// The same object as listed before: a place on the card may have been given to another since.
-bool same(const card::KeyInfo& a, const card::KeyInfo& b) {
-  return a.ref == b.ref && a.id == b.id && a.bits == b.bits;
-}
-bool same(const card::PublicKeyInfo& a, const card::PublicKeyInfo& b) {
-  return a.ref == b.ref && a.id == b.id && a.bits == b.bits;
-}
-bool same(const card::CertificateInfo& a, const card::CertificateInfo& b) {
-  return a.ref == b.ref && a.id == b.id && a.label == b.label;
-}
-bool same(const card::DataInfo& a, const card::DataInfo& b) {
-  return a.ref == b.ref && a.label == b.label && a.application == b.application;
-}
-
-}  // namespace
-
 ObjectStore::ObjectStore(Connection& connection, std::atomic<CK_ULONG>& handles)
     : connection_(connection), handles_(handles) {
   add_statements();
@@ -60,7 +44,7 @@ void ObjectStore::merge(std::size_t index, const std::vector<Info>& infos) {
     Object& object = it->second;
     const bool ours = object.info.index() == index && object.on_token();
     const auto still = std::find_if(fresh.begin(), fresh.end(), [&](const Info* info) {
-      return ours && same(std::get<Info>(object.info), *info);
+      return ours && card::same(std::get<Info>(object.info), *info);
     });
     if (ours && still == fresh.end()) {
       it = objects_.erase(it);
@@ -92,6 +76,31 @@ void ObjectStore::relate() {
   }
 }
 
+namespace {
+
+template <class Info>
+void take_id(const std::vector<Info>& listed, const Bytes& after, Object& object) {
+  auto* own = std::get_if<Info>(&object.info);
+  if (own == nullptr) return;
+  for (const Info& info : listed) {
+    if (info.ref == own->ref && info.id == after) *own = info;
+  }
+}
+
+}  // namespace
+
+Status ObjectStore::follow_id(const Bytes& before, const Bytes& after) {
+  const auto listed = connection_.with_card([](card::Card& card) {
+    return card.list_classes({true, true, false, false});
+  });
+  if (!listed) return listed.error();
+  for (Object* object : with_id(before)) {
+    take_id(listed->keys, after, *object);
+    take_id(listed->public_keys, after, *object);
+  }
+  return {};
+}
+
 card::ObjectClasses ObjectStore::missing(const card::ObjectClasses& wanted) const {
   const auto old = [&](std::size_t index) { return listed_[index] != connection_.generation(); };
   return {wanted.private_keys && old(0), wanted.public_keys && old(1),
@@ -112,6 +121,7 @@ Status ObjectStore::refresh(const card::ObjectClasses& wanted) {
       if (object.on_token()) object.forget_bodies();
     resets_ = connection_.resets();
   }
+  if (which.private_keys) suspected_ = false;
   // The driver may have handed back more, but only what was asked for is complete.
   if (which.private_keys) merge(0, listed->keys);
   if (which.public_keys) merge(1, listed->public_keys);
@@ -151,21 +161,27 @@ const Object* ObjectStore::other_half(const Object& object) {
   return half;
 }
 
+namespace {
+
+/// Another key under the same id, in the same place, is another object all the same.
+Status take_key(Object& object, card::PublicKey key) {
+  if (object.former_key && *object.former_key != key) return card::object_gone();
+  object.public_key = std::move(key);
+  return {};
+}
+
+}  // namespace
+
 Status ObjectStore::load_body(Object& object) {
   if (object.is_statement()) return {};
   if (object.is_key() ? object.public_key.has_value() : object.value.has_value()) return {};
   const auto& ref = object.ref();
   if (object.is_key()) {
     // Both halves of a pair have one public key: read it once.
-    if (const Object* half = other_half(object); half != nullptr && half->public_key) {
-      object.public_key = half->public_key;
-      return {};
-    }
+    if (const Object* half = other_half(object); half != nullptr && half->public_key)
+      return take_key(object, *half->public_key);
     auto key = connection_.with_card([&](card::Card& card) { return card.read_public_key(ref); });
-    if (key) {
-      object.public_key = *std::move(key);
-      return {};
-    }
+    if (key) return take_key(object, *std::move(key));
     // A private key whose public half was deleted: its certificate has the public key as well.
     const bool is_half_gone = key.error().kind == ErrorKind::not_found &&
                               std::holds_alternative<card::KeyInfo>(object.info);
@@ -268,7 +284,12 @@ Result<bool> ObjectStore::matches(CK_OBJECT_HANDLE handle, const Template& wante
 }
 
 Result<std::vector<CK_OBJECT_HANDLE>> ObjectStore::search(const Template& wanted) {
-  if (auto fresh = refresh(classes_of(wanted)); !fresh) return fresh.take_error();
+  const auto which = classes_of(wanted);
+  if (which.private_keys || which.public_keys || which.certificates || which.data) {
+    // Who resets the card may have changed what is on it.
+    if (auto looked = connection_.look(); !looked) return looked.take_error();
+  }
+  if (auto fresh = refresh(which); !fresh) return fresh.take_error();
   // [P11 3.1 §4.12] mechanism objects are found only where their class is asked for; we treat
   // profiles alike, for a list of somebody's keys is no place for them (README).
   const auto asked = wanted.number(CKA_CLASS);

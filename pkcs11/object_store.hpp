@@ -41,6 +41,21 @@ class ObjectStore {
   }
   /// Somebody else may have been at the card: list anew at the next search.
   void distrust() { listed_.fill(std::nullopt), distrusted_ = true; }
+  /// The card was seen to have something else in some object's place.
+  void suspect() {
+    distrust();
+    suspected_ = true;
+  }
+  /// Lists the private keys anew if they are suspected; otherwise costs nothing.
+  Status recheck_keys() { return suspected_ ? refresh({true, false, false, false}) : Status{}; }
+  /// The card has something else in this object's place by now: its handle ends.
+  void lose(CK_OBJECT_HANDLE handle) {
+    objects_.erase(handle);
+    suspect();
+  }
+  /// After a change of a key's id: where both halves of a pair share one, the other half has it
+  /// too.
+  Status follow_id(const Bytes& before, const Bytes& after);
   /// The objects on the token that carry this CKA_ID, of the classes listed so far.
   [[nodiscard]] std::vector<Object*> with_id(const Bytes& id);
   /// Lists those of the card's directories that are not known.
@@ -70,6 +85,7 @@ class ObjectStore {
   /// The connection's generation when a class was listed; by the index in Object::info.
   std::array<std::optional<std::uint64_t>, 4> listed_;
   bool distrusted_ = false;
+  bool suspected_ = false;
   std::uint64_t resets_ = 0;  ///< of the connection, when the bodies were read
 };
 

@@ -26,6 +26,7 @@ inline constexpr std::size_t use_count = 6;
 struct Operation {
   Preparation preparation;
   std::variant<card::KeyInfo, card::PublicKey> key;
+  std::optional<card::PublicKey> public_half{};  ///< of a private key, where it was read
   /// The card wants the PIN before this use and C_Login(CKU_CONTEXT_SPECIFIC) has not come yet.
   bool unconfirmed = false;
   unsigned login = 0;       ///< of a private key: Connection::login_number() at the beginning
@@ -63,6 +64,7 @@ struct Operation {
 /// An object search: found at C_FindObjectsInit, told piece by piece.
 struct Search {
   std::vector<CK_OBJECT_HANDLE> found;
+  unsigned login = 0;  ///< Token::login_number() when these were visible
   std::size_t next = 0;
 };
 

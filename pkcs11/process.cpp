@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of the module in a process: initialise, finalise, fork.
 #include <pthread.h>
+#include <unistd.h>
 
 #include <condition_variable>
 
+#include "pkcs11/arguments.hpp"
 #include "pkcs11/error_map.hpp"
 #include "pkcs11/log.hpp"
 #include "pkcs11/module.hpp"
@@ -16,6 +18,7 @@ struct Process {
   explicit Process(unsigned born, Process* parent) : generation(born), inherited(parent) {}
 
   const unsigned generation;
+  const pid_t pid = ::getpid();
   Process* const inherited;  ///< the parent's, copied by fork: never used, never freed
   SlotNumbers numbers;
   std::mutex mutex;
@@ -36,11 +39,13 @@ void after_fork_in_child() {
   fork_generation.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// The process's own state; null if there is none, or only the parent's.
+/// The process's own state; null if there is none, or only the parent's. The generation tells a
+/// child of fork() also where numbers of processes come again; a child of _Fork() or a bare clone()
+/// ran no handler and is told by its number.
 Process* current() {
   Process* process = the_process;
   if (process == nullptr || process->generation != fork_generation) return nullptr;
-  return process;
+  return process->pid == ::getpid() ? process : nullptr;
 }
 
 /// The inherited state can be taken apart only where no thread of the parent held it when it was
@@ -77,9 +82,15 @@ void begin_log(const card::LoadedConfig& loaded) {
     log(LogLevel::error, problem);
 }
 
-CK_RV make_module(const Locking& locking, SlotNumbers& numbers, std::shared_ptr<Module>& out) {
+CK_RV make_module(const CK_C_INITIALIZE_ARGS* args, const Locking& locking, SlotNumbers& numbers,
+                  std::shared_ptr<Module>& out) {
   auto loaded = card::load_config();
+  const bool told = logs(LogLevel::debug);
   begin_log(loaded);
+  // The call that opens the log stands in it too, before readers are asked and may hang.
+  if (!told && logs(LogLevel::debug)) {
+    log(LogLevel::debug, "C_Initialize: " + Argument("arguments", args).given());
+  }
   auto readers = open_readers(loaded.config.readers);
   if (!readers) {
     report(readers.error().within("opening the readers (KILT_READERS or kilt.toml)"));
@@ -113,7 +124,7 @@ CK_RV initialize(const CK_C_INITIALIZE_ARGS* args) {
   Process& process = own_process();
   const std::lock_guard<std::mutex> lock(process.mutex);
   if (process.module) return CKR_CRYPTOKI_ALREADY_INITIALIZED;
-  return make_module(locking, process.numbers, process.module);
+  return make_module(args, locking, process.numbers, process.module);
 }
 
 CK_RV finalize() {

@@ -30,6 +30,9 @@ class Session {
   CK_RV set_pin(const SecretBytes& old_pin, const SecretBytes& new_pin);
   /// Ends the operations named by CKF_ flags (C_SessionCancel).
   void cancel(CK_FLAGS operations);
+  /// A call whose arguments are bad ends its operation, too [P11 3.1 §5.13.2]. Both return `rv`.
+  CK_RV refuse(Use use, CK_RV rv);
+  CK_RV refuse_digest(CK_RV rv);
 
   /// C_SignInit and its sisters. A null mechanism ends an operation of this kind [P11 3.1 §5.13].
   CK_RV begin(Use use, const CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key);
@@ -78,6 +81,7 @@ class Session {
   CK_RV find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mechanism, Operation& out);
   CK_RV sign_on_card(const Operation& operation, const CardInput& input, Output& out);
   CK_RV decrypt_on_card(Operation& operation, ByteView cryptogram, Output& out);
+  CK_RV failed(const Error& error);
   CK_RV confirm(const SecretBytes* pin);
   /// Whether this session may write such an object. CKR_SESSION_READ_ONLY, CKR_USER_NOT_LOGGED_IN.
   [[nodiscard]] CK_RV may_write(bool on_token, bool is_private) const;

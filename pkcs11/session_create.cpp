@@ -2,33 +2,13 @@
 // Making objects: from a template, as a copy, and key pairs on the card.
 #include "pkcs11/draft.hpp"
 #include "pkcs11/error_map.hpp"
+#include "pkcs11/id_rules.hpp"
 #include "pkcs11/session.hpp"
 
 namespace kilt::p11 {
 namespace {
 
 using card::Card;
-
-/// With the CKA_ID of a key on this card a certificate must be that key's: clients pair the two by
-/// CKA_ID and would send the wrong one along with a signature.
-CK_RV check_pairing(ObjectStore& objects, const Object& certificate) {
-  const auto& info = std::get<card::CertificateInfo>(certificate.info);
-  if (info.id.empty()) return CKR_OK;
-  if (auto fresh = objects.refresh({true, false, false, false}); !fresh) {
-    return report(fresh.error());
-  }
-  for (Object* other : objects.with_id(info.id)) {
-    if (!std::holds_alternative<card::KeyInfo>(other->info)) continue;
-    // Known from another session's login and not to be seen by this one.
-    if (objects.find(other->handle) == nullptr) return CKR_USER_NOT_LOGGED_IN;
-    const auto loaded = objects.load(other->handle, Need::body);
-    if (!loaded) return report(loaded.error());
-    // Without its public half the key cannot be compared here; the driver decides.
-    if (!other->public_key) continue;
-    if (certificate.certificate->key != other->public_key) return CKR_TEMPLATE_INCONSISTENT;
-  }
-  return CKR_OK;
-}
 
 card::RsaPrivateKey clone(const card::RsaPrivateKey& key) {
   return {key.modulus,           key.public_exponent,   key.prime1.clone(),     key.prime2.clone(),
@@ -48,7 +28,7 @@ CK_RV put_on_card(ObjectStore& objects, Draft& draft) {
   Object& object = draft.object;
   auto& connection = objects.connection();
   if (const auto* info = std::get_if<card::CertificateInfo>(&object.info)) {
-    if (const CK_RV rv = check_pairing(objects, object); rv != CKR_OK) return rv;
+    if (const CK_RV rv = check_id(objects, object, info->id); rv != CKR_OK) return rv;
     const card::CertificateRequest request{info->id, info->label, info->authority,
                                            draft.without_key};
     return take(connection.with_card(

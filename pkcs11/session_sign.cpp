@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Beginning an operation with a key, and signing: the straight line of C_Sign.
+#include "drivers/rsa_check.hpp"
+#include "drivers/rsa_padding.hpp"
 #include "pkcs11/error_map.hpp"
 #include "pkcs11/session.hpp"
 
@@ -27,10 +29,12 @@ bool needs_private_key(Use use) {
 
 }  // namespace
 
-/// Fills in key and preparation from the object, without card I/O for a private key.
+/// Fills in key and preparation from the object, without card I/O for a private key that is not
+/// suspected.
 CK_RV Session::find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mechanism,
                         Operation& out) {
   return token_->with_objects([&](ObjectStore& objects) -> CK_RV {
+    if (auto sure = objects.recheck_keys(); !sure) return report(sure.error());
     Object* object = objects.find(key);
     if (object == nullptr || !object->is_key()) return CKR_KEY_HANDLE_INVALID;
     const auto begin = [&](const auto& info) -> CK_RV {
@@ -45,6 +49,7 @@ CK_RV Session::find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mecha
       out.unconfirmed = info->always_authenticate;
       out.login = token_->login_number();
       out.key = *info;
+      if (const auto* seen = object->seen_key()) out.public_half = *seen;
       return CKR_OK;
     }
     const auto* info = std::get_if<card::PublicKeyInfo>(&object->info);
@@ -98,17 +103,68 @@ CK_RV Session::update(Use use, ByteView part) {
 }
 
 CK_RV Session::update(Use use, ByteView part, Output out) {
-  if (out.is_question()) return out.put({});
+  if (out.is_question()) {
+    const Guard lock(mutex_);
+    return active(use, false) != nullptr ? out.put({}) : CKR_OPERATION_NOT_INITIALIZED;
+  }
   const CK_RV rv = update(use, part);
   return rv == CKR_OK ? out.put({}) : rv;
 }
+
+/// After an operation that found another key where its own was, or a result that fits none: what
+/// was listed is not believed any more.
+CK_RV Session::failed(const Error& error) {
+  if (error.kind == ErrorKind::not_found || error.kind == ErrorKind::verify_failed) {
+    token_->with_objects([](ObjectStore& objects) {
+      objects.suspect();
+      return CKR_OK;
+    });
+  }
+  // The key was there when the operation began; what it was begun with is gone.
+  if (error.kind == ErrorKind::not_found) {
+    report(error);
+    return CKR_DEVICE_ERROR;
+  }
+  return report(error);
+}
+
+CK_RV Session::refuse(Use use, CK_RV rv) {
+  const Guard lock(mutex_);
+  end(use);
+  return rv;
+}
+
+CK_RV Session::refuse_digest(CK_RV rv) {
+  const Guard lock(mutex_);
+  digest_.reset();
+  digest_has_parts_ = false;
+  return rv;
+}
+
+namespace {
+
+/// A driver checks what it knows, and forgets it when others reset the card.
+bool fits(const Operation& operation, const CardInput& input, const Bytes& signature) {
+  if (!operation.public_half) return true;
+  auto block = input.scheme == card::Scheme::rsa_pkcs1
+                   ? card::pkcs1_type1_pad(input.bytes, signature.size())
+                   : Result<Bytes>(copy_of(input.bytes));
+  return block && card::is_private_power(*operation.public_half, *block, signature);
+}
+
+}  // namespace
 
 CK_RV Session::sign_on_card(const Operation& operation, const CardInput& input, Output& out) {
   if (operation.unconfirmed || token_->role() != card::Role::user) return CKR_USER_NOT_LOGGED_IN;
   const auto signature = token_->with_card([&](card::Card& card) {
     return card.sign(operation.private_key(), input.scheme, input.bytes);
   });
-  if (!signature) return report(signature.error());
+  if (!signature) return failed(signature.error());
+  if (!fits(operation, input, *signature)) {
+    return failed({ErrorKind::verify_failed,
+                   "the card's signature does not fit the public key that was read before, so it "
+                   "is withheld: another key has its place by now"});
+  }
   return signature->size() == operation.preparation.size() ? out.put(*signature) : CKR_DEVICE_ERROR;
 }
 

@@ -2,6 +2,7 @@
 // kilt key generate, list, delete.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands/commands.hpp"
@@ -38,14 +39,51 @@ Result<card::GenerateRequest> request_from(const Options& options, const card::C
     request.id = *std::move(id);
   }
   for (const card::Capability& can : model.capabilities) {
-    if (can.type == card::KeyType::rsa && can.generate && can.has_size(options.bits))
-      return request;
+    if (can.type != card::KeyType::rsa || !can.generate || !can.has_size(options.bits)) continue;
+    if (can.decrypt.empty() && !request.usage.sign && !request.usage.non_repudiation) {
+      return Error{ErrorKind::unsupported, "the token's keys sign and do nothing else"};
+    }
+    return request;
   }
   return Error{ErrorKind::unsupported,
                fmt::format("the token does not generate RSA keys of {} bits", options.bits)};
 }
 
-Report generate(Context& context, const Options& options) {
+using Keys = std::optional<std::vector<card::KeyInfo>>;
+
+/// The private keys that are on the card now; nothing where they cannot be listed.
+Keys keys_on(card::Card& card) {
+  card.forget_objects();
+  auto found = card.list_classes({true, true, false, false});
+  if (!found) return std::nullopt;
+  return std::move(found->keys);
+}
+
+/// A generation may fail when the pair is made already, and whoever then repeats it fills the
+/// token. What the token held before and after tells; `headline` says it.
+Report failed(Error error, const Keys& before, const Keys& after, std::string& headline) {
+  if (!before || !after) {
+    headline = "The key pair may have been generated.";
+    return perhaps_done(std::move(error), true, "The key pair may be on the token all the same");
+  }
+  const auto is_new = [&](const card::KeyInfo& key) {
+    return std::none_of(before->begin(), before->end(), [&](const card::KeyInfo& old) {
+      return old.ref == key.ref && old.id == key.id;
+    });
+  };
+  const auto made = std::find_if(after->begin(), after->end(), is_new);
+  if (made == after->end()) return error;
+  headline = "The key pair was generated, but the work was not finished.";
+  Report report(std::move(error));
+  report.hint = fmt::format(
+      "`kilt key list` shows the pair as \"{}\", id {}; use it, or delete it before you repeat the "
+      "command.",
+      printable(made->label), to_hex(made->id));
+  return report;
+}
+
+/// `headline`: what is said first when it fails.
+Report generate(Context& context, const Options& options, std::string& headline) {
   if (auto fits = check_label(options.label, longest_object_label); !fits) return fits.take_error();
   auto source = open_user_pin(context, options.pin);
   if (!source) return source.take_error();
@@ -54,19 +92,29 @@ Report generate(Context& context, const Options& options) {
   Session& session = **selected;
   auto request = request_from(options, session.model());
   if (!request) return request.take_error();
+  auto allowed =
+      session.with_card([](card::Card& card) { return card.allows(card::Work::generate); });
+  if (!allowed) return allowed.take_error();
   auto pin = ask_pin(context, session, card::Role::user, *source);
   if (!pin) return pin.take_error();
   bool begun = false;
+  Keys before, after;
   auto pair =
       session.logged_in(card::Role::user, *pin, context.spend_last_try, [&](card::Card& card) {
+        before = keys_on(card);
         begun = true;
         const Progress progress(
             context.console,
             "The card computes a key pair; 15 to 90 s is normal; do not remove it.");
-        return card.generate(*request);
+        auto made = card.generate(*request);
+        if (!made) after = keys_on(card);
+        return made;
       });
-  if (!pair) {
-    return perhaps_done(pair.take_error(), begun, "The key pair may be on the token all the same");
+  if (!pair && !begun) return pair.take_error();
+  if (!pair) return failed(pair.take_error(), before, after, headline);
+  if (pair->private_key.label != options.label) {
+    context.console.warn(fmt::format("The card keeps no labels; the key is \"{}\".",
+                                     printable(pair->private_key.label)));
   }
   warn_of_factory_pin(context, session, card::Role::user, *pin);
   Report report(
@@ -160,7 +208,9 @@ void add_key(CLI::App& app, Choice& choice) {
   add_pin_options(*make, options->pin, "pin", "the user PIN");
   make->callback([&choice, options] {
     choice = {"key generate", "The key pair was not generated.",
-              [options](Context& context) { return generate(context, *options); }};
+              [options, &choice](Context& context) {
+                return generate(context, *options, choice.failed);
+              }};
   });
 
   auto* show = key->add_subcommand("list", "List private keys and their certificates");

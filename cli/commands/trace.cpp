@@ -8,7 +8,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "cli/commands/commands.hpp"
 #include "cli/objects.hpp"
@@ -54,6 +58,18 @@ std::string absolute(const std::string& path) {
   return full;
 }
 
+/// Exchanges in the trace file, those that failed among them. Nothing where nobody can say: a pipe.
+std::optional<std::size_t> exchanges_in(const std::string& path) {
+  std::error_code unknown;
+  if (!std::filesystem::is_regular_file(path, unknown)) return std::nullopt;
+  std::ifstream file(path);
+  std::size_t count = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("> ") || line.starts_with("; > ")) ++count;
+  }
+  return count;
+}
+
 Report record_command(Context& context, const Options& options) {
   if (context.console.json) {
     return Error{ErrorKind::bad_argument, "--json cannot be used with a command to run"};
@@ -90,11 +106,24 @@ Status read_all(Session& session) {
   });
 }
 
+/// The guard kept every command from the cards. An unknown card is sent none either, but of that
+/// one its ATR is the news.
+Report nothing_recorded(Report report, const Error& refusal, const std::string& file) {
+  report.error = refusal.within("no command was sent to a card");
+  report.hint = fmt::format(
+      "{} holds nothing but the card's ATR. If kilt may send this card what it only guesses, list "
+      "that ATR under allow_assumed in kilt.toml and repeat the command.",
+      file);
+  return report;
+}
+
 Report record(Context& context, const Options& options) {
   if (!options.command.empty()) return record_command(context, options);
   auto recorder = apdu::Recorder::open(options.file);
   if (!recorder) return recorder.take_error();
   context.recorder = *std::move(recorder);
+  const auto before = exchanges_in(options.file);
+  std::optional<Error> refusal;
   auto all = look_around(context);
   if (!all) return all.take_error();
   Report report;
@@ -112,12 +141,15 @@ Report record(Context& context, const Options& options) {
     card["reader"] = seen.reader.name;
     card["atr"] = to_hex(seen.reader.atr);
     card["failure"] = failure ? Json(failure->message()) : Json(nullptr);
+    if (failure && failure->kind == ErrorKind::refused) refusal = failure;
     if (failure) context.recorder->comment("ended by: " + printable(failure->message()));
     report.text += fmt::format("The card in {} was read{}.\n", printable(seen.reader.name),
                                failure ? " until it failed: " + printable(failure->message()) : "");
     report.data["cards"].push_back(std::move(card));
   }
   if (report.data["cards"].empty()) return Error{ErrorKind::no_card, "no reader holds a card"};
+  if (const auto after = exchanges_in(options.file); refusal && before && after == before)
+    return nothing_recorded(std::move(report), *refusal, options.file);
   report.text += fmt::format(
       "The trace is in {}; no PIN was asked for and nothing was written to "
       "a card.\n",

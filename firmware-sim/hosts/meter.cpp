@@ -52,8 +52,17 @@ std::string today() {
 
 }  // namespace
 
-std::string masked(ByteView command) {
-  if (!carries_secret(command)) return spaced(command);
+Secrets secrets_of(ByteView command, const Profile* card) {
+  Secrets found;
+  if (card != nullptr && card->secrets != nullptr) found = card->secrets(command);
+  found.body = found.body || carries_secret(command);
+  found.answer = found.answer || is_decipher(command);
+  return found;
+}
+
+std::string masked(ByteView command, const Profile* card) {
+  // What is shorter has no body.
+  if (command.size() <= 5 || !secrets_of(command, card).body) return spaced(command);
   std::string text = spaced(command.first(4)) + " {pin}";
   const auto parsed = apdu::CommandApdu::parse(command);
   if (parsed && parsed->ne()) {
@@ -64,14 +73,16 @@ std::string masked(ByteView command) {
   return text;
 }
 
-Status Meter::trace_to(const std::string& path, const std::string& card) {
+Status Meter::trace_to(const std::string& path, const Profile& card) {
   trace_ = UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!trace_) {
     return Error{ErrorKind::bad_argument,
                  "the trace file " + path + " cannot be written: " + std::strerror(errno)};
   }
-  write("card: " + card + "\nsource: kilt-sim, what went over the simulated contacts\ndate: " +
-        today() + "\nconfidence: simulated\n");
+  card_ = &card;
+  write(std::string("card: ") + card.name +
+        "\nsource: kilt-sim, what went over the simulated contacts\ndate: " + today() +
+        "\nconfidence: simulated\n");
   return {};
 }
 
@@ -81,17 +92,17 @@ void Meter::exchange(ByteView command, ByteView answer) {
   if (!trace_) return;
   // What was deciphered may be a secret; over T=0 it comes by GET RESPONSE.
   const bool continued = command.size() > 1 && command[1] == apdu::ins::get_response;
-  if (!continued) answer_is_secret_ = is_decipher(command);
+  if (!continued) answer_is_secret_ = secrets_of(command, card_).answer;
   std::string text = spaced(answer);
   if (answer_is_secret_ && answer.size() > 2) {
     text = "{any:" + std::to_string(answer.size() - 2) + "} " + spaced(answer.last(2));
   }
-  write("> " + masked(command) + "\n< " + text + "\n");
+  write("> " + masked(command, card_) + "\n< " + text + "\n");
 }
 
 void Meter::unanswered(ByteView command, const char* why) {
   count(command);
-  if (trace_) write("; no answer (" + std::string(why) + ") to " + masked(command) + "\n");
+  if (trace_) write("; no answer (" + std::string(why) + ") to " + masked(command, card_) + "\n");
 }
 
 void Meter::reset() {

@@ -9,6 +9,7 @@
 
 #include "apdu/bytes.hpp"
 #include "apdu/result.hpp"
+#include "firmware-sim/chip.hpp"
 #include "firmware-sim/hosts/card_process.hpp"
 #include "firmware-sim/hosts/unique_fd.hpp"
 
@@ -17,7 +18,7 @@ namespace kilt::sim {
 class Meter {
  public:
   /// Vector format (apdu/trace.hpp). Made new, mode 0600. Errors: bad_argument.
-  Status trace_to(const std::string& path, const std::string& card);
+  Status trace_to(const std::string& path, const Profile& card);
 
   void exchange(ByteView command, ByteView answer);
   /// A command that got no answer.
@@ -36,6 +37,7 @@ class Meter {
   void write(const std::string& text);
 
   UniqueFd trace_;
+  const Profile* card_ = nullptr;  ///< says what is secret; set with trace_
   bool answer_is_secret_ = false;
   std::uint64_t apdus_ = 0;
   std::uint64_t to_card_ = 0;
@@ -46,7 +48,9 @@ class Meter {
   std::array<std::uint64_t, 256> ins_{};
 };
 
+/// What ISO 7816-4 and -8 make secret, and the card (null: no card in particular).
+[[nodiscard]] Secrets secrets_of(ByteView command, const Profile* card = nullptr);
 /// One command as a trace shows it: {pin} in place of Lc and body where the body is a PIN or a key.
-[[nodiscard]] std::string masked(ByteView command);
+[[nodiscard]] std::string masked(ByteView command, const Profile* card = nullptr);
 
 }  // namespace kilt::sim

@@ -172,7 +172,7 @@ Status Run::make_readers() {
     doors_.push_back(std::move(*door));
     control += (control.empty() ? "" : ",") + path;
     if (options_.trace.empty()) continue;
-    auto traced = reader.meter().trace_to(numbered(options_.trace, i), reader.profile().name);
+    auto traced = reader.meter().trace_to(numbered(options_.trace, i), reader.profile());
     if (!traced) return traced;
   }
   environment_.emplace_back("KILT_SIM", control);

@@ -26,10 +26,24 @@ std::unique_ptr<Chip> make_sc(Nvram& nvram, const ChipOptions& options) {
 // The reader in the token exchanges T=1 blocks, so the host's stack chains them and extended APDUs
 // pass [facts etoken §2].
 constexpr std::array<Profile, 2> table{{
-    {"etoken72k", "eToken PRO 72K (Java)", Protocol::t1, etoken72k::max_command,
-     etoken72k::max_response, true, make_pro},
-    {"etoken5110", "eToken 5110 SC: read without, signed under secure messaging only", Protocol::t1,
-     etoken72k::max_command, etoken72k::max_response, true, make_sc},
+    {"etoken72k",
+     "eToken PRO 72K (Java)",
+     Protocol::t1,
+     etoken72k::max_command,
+     etoken72k::max_response,
+     true,
+     make_pro,
+     {},
+     etoken72k::secrets},
+    {"etoken5110",
+     "eToken 5110 SC: read without, signed under secure messaging only",
+     Protocol::t1,
+     etoken72k::max_command,
+     etoken72k::max_response,
+     true,
+     make_sc,
+     {},
+     etoken72k::secrets},
 }};
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "firmware-sim/profiles/etoken72k_applet.hpp"
 
 #include "firmware-sim/profiles/etoken72k_commands.hpp"
+#include "firmware-sim/profiles/etoken72k_device.hpp"
 
 namespace kilt::sim::etoken72k {
 namespace {
@@ -21,7 +22,10 @@ struct Entry {
 
 constexpr std::uint8_t interindustry = apdu::cla::interindustry;
 constexpr std::uint8_t proprietary = apdu::cla::proprietary;
+constexpr std::uint8_t private_operation_ins = 0x0C;
+constexpr std::uint8_t log_in_ins = 0x11;
 constexpr std::uint8_t import_ins = 0xDB;
+constexpr std::uint8_t initialise_ins = 0x8E;
 
 // [facts etoken §5.2]; behind the gap those that nobody public knows: the instruction numbers of
 // ISO 7816-4, -8, -9, assumed.
@@ -29,8 +33,8 @@ constexpr Entry commands[] = {
     {interindustry, ins::select, select_file},
     {interindustry, ins::get_data, get_data},
     {proprietary, 0x01, list_directory},
-    {proprietary, 0x0C, private_operation},
-    {proprietary, 0x11, log_in},
+    {proprietary, private_operation_ins, private_operation},
+    {proprietary, log_in_ins, log_in},
     {proprietary, 0x15, write_file},
     {proprietary, 0x17, get_challenge},
     {proprietary, 0x18, read_file},
@@ -42,7 +46,7 @@ constexpr Entry commands[] = {
     {proprietary, ins::reset_retry_counter, set_user_pin},
     {proprietary, ins::generate_asymmetric_key_pair, generate_key},
     {proprietary, import_ins, import_key},
-    {proprietary, 0x8E, initialise},
+    {proprietary, initialise_ins, initialise},
 };
 
 const Entry* find_command(std::uint8_t cla, std::uint8_t instruction) {
@@ -58,6 +62,25 @@ bool selects_by_name(const Command& command) {
 }
 
 }  // namespace
+
+// The response to a challenge: salt and challenge stand beside it, so that PINs could be tried at
+// home, and a wrapped key is no better. Whether the bare power signed or deciphered, the card
+// cannot know.
+Secrets secrets(ByteView command) {
+  if (command.size() < 2 || (command[0] & proprietary) == 0) return {};
+  switch (command[1]) {
+    case log_in_ins:
+    case import_ins:
+    case initialise_ins:
+    case ins::change_reference_data:
+    case ins::reset_retry_counter:
+      return {.body = true, .answer = false};
+    case private_operation_ins:
+      return {.body = false, .answer = true};
+    default:
+      return {};
+  }
+}
 
 Applet::Applet(Nvram& nvram, Configuration options, std::shared_ptr<Random> random,
                std::shared_ptr<Stopwatch> stopwatch)

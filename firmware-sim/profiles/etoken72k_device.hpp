@@ -27,4 +27,7 @@ struct Delivery {
 [[nodiscard]] std::unique_ptr<Chip> make_device(const Delivery& delivery, Nvram& nvram,
                                                 const ChipOptions& options);
 
+/// As Profile::secrets, of the applet's commands.
+[[nodiscard]] Secrets secrets(ByteView command);
+
 }  // namespace kilt::sim::etoken72k

@@ -145,6 +145,11 @@ std::unique_ptr<Chip> make_combined(Nvram& nvram, const ChipOptions& options) {
   return make({"jacarta-combined", combined_applets, true}, nvram, options);
 }
 
+Secrets combined_secrets(ByteView command) {
+  const Secrets laser = secrets(command), pro = etoken72k::secrets(command);
+  return {.body = laser.body || pro.body, .answer = laser.answer || pro.answer};
+}
+
 // LASER knows short APDUs only; the token's reader exchanges TPDUs, so what else its applets know
 // passes [facts jacarta A3, A4].
 constexpr std::size_t short_command = 261;
@@ -152,11 +157,18 @@ constexpr std::size_t short_response = 258;
 
 constexpr std::array<Profile, 3> table{{
     {"jacarta", "JaCarta PKI (LASER), with a GOST applet that is only there", Protocol::t1,
-     short_command, short_response, false, make_pki, factories},
-    {"jacarta-pro", "JaCarta PRO: the eToken's applet", Protocol::t1, etoken72k::max_command,
-     etoken72k::max_response, true, make_pro},
+     short_command, short_response, false, make_pki, factories, secrets},
+    {"jacarta-pro",
+     "JaCarta PRO: the eToken's applet",
+     Protocol::t1,
+     etoken72k::max_command,
+     etoken72k::max_response,
+     true,
+     make_pro,
+     {},
+     etoken72k::secrets},
     {"jacarta-combined", "JaCarta with both, LASER and PRO", Protocol::t1, etoken72k::max_command,
-     etoken72k::max_response, true, make_combined, factories},
+     etoken72k::max_response, true, make_combined, factories, combined_secrets},
 }};
 
 }  // namespace

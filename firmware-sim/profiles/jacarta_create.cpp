@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // CREATE FILE and DELETE FILE, for EFs, DFs and key objects [facts jacarta A4, A6, A7, A16 #3].
+#include "apdu/tlv.hpp"
 #include "firmware-sim/profiles/jacarta_laser.hpp"
 
 namespace kilt::sim::jacarta {
@@ -37,7 +38,33 @@ void forget_pins_below(Laser& laser, const FilePath& gone) {
   }
 }
 
+/// What `62 L` holds: nothing of it is a PIN.
+bool is_open_template(ByteView body) {
+  constexpr std::uint32_t value_tag = 0x81;
+  apdu::BerReader whole(body);
+  const auto fcp = whole.expect(apdu::tag::fcp_template);
+  if (!fcp || !whole.finish()) return false;
+  apdu::BerReader inside(fcp->value);
+  while (!inside.done()) {
+    const auto object = inside.next();
+    if (!object || object->tag == value_tag) return false;
+  }
+  return true;
+}
+
 }  // namespace
+
+// A PIN object is created with its PIN in the clear, `81 L PIN` in the template [facts jacarta A7].
+// What cannot be read for sure (a block of a chain, a protected or a broken command) may be one.
+// The other secrets of the applet are in ISO's instructions.
+Secrets secrets(ByteView command) {
+  const bool creates_key_object = command.size() > 5 && command[1] == apdu::ins::create_file &&
+                                  command[2] == static_cast<std::uint8_t>(Kind::key_object);
+  if (!creates_key_object) return {};
+  const auto parsed = apdu::CommandApdu::parse(command);
+  const bool is_plain = command[0] == apdu::cla::interindustry;
+  return {.body = !parsed || !is_plain || !is_open_template(parsed->body()), .answer = false};
+}
 
 // The new object is not selected: the vendor's driver always selects it by its path, so nothing
 // public says what a card does; assumed, so that nobody comes to rely on it.

@@ -76,6 +76,9 @@ class Laser : public Applet {
   Bytes pending_;  ///< what GET RESPONSE will fetch
 };
 
+/// As Profile::secrets, of the applet's commands.
+[[nodiscard]] Secrets secrets(ByteView command);
+
 // The commands. Each gets the last command of its chain; `laser.chain` joins the blocks.
 Reply select_file(Laser& laser, const Command& command);
 /// Class 00: by DF name only, as a host that looks for other applets does.

@@ -19,7 +19,7 @@ BLOCK = 255
 BUDGET = {
     "find, log in, first signature": 12,      # 51
     "everything, log in, signature": 27,      # 51
-    "second signature": 9,                    # 4; reads the public key, with which later results are checked
+    "second signature": 11,                   # 4; reads the public key, with which later results are checked
     "later signature": 2,                     # 4
     "key generation": 20,                     # 50
     "certificate without data blocks": 16,    # 47

@@ -271,11 +271,14 @@ class Output(KiltTest):
 
     def test_a_label_cannot_steer_the_terminal(self):
         self.start()
-        self.generate("a\x1b[2Jb\nc")
+        label = "a\x1b[2Jb\nc"
+        self.assertIn("steer", self.kilt("key", "generate", "--label", label, *self.pin(USER_PIN), exit=2).stderr)
+        run("pkcs11-tool", "--module", MODULE, "--login", "--pin", USER_PIN, "--keypairgen", "--key-type", "rsa:1024", "--label", label,
+            env=self.sim.env)
         text = self.kilt("list").stdout
         self.assertNotIn("\x1b", text)
         self.assertIn("a\\x1B[2Jb\\x0Ac", text)
-        self.assertEqual(self.json("key", "list")["keys"][0]["label"], "a\x1b[2Jb\nc")
+        self.assertEqual(self.json("key", "list")["keys"][0]["label"], label)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 """The kilt program on cards unlike Kaztoken: what a card lacks is told before a PIN is asked for, what it does not tell is unknown."""
 import unittest
 
-from kilt_case import PIN_REFUSED, UNSUPPORTED, USAGE, KiltTest
+from kilt_case import OK, PIN_REFUSED, UNSUPPORTED, USAGE, KiltTest
 from harness import KILT, SO_PIN, Sim, run
 
 ETOKEN_PIN = "1234567890"
@@ -35,6 +35,29 @@ class IdCard(OtherCard):
         self.kilt("sign", letter, "-o", self.path("sig"), *self.pin("2468"))
         self.kilt("verify", letter, "--signature", self.path("sig"))
         self.openssl("req", "-in", self.request("SIGN", "2468"), "-verify", "-noout")
+
+    def test_a_pair_that_was_made_is_not_denied(self):
+        words = [KILT, "key", "generate", "--label", "SIGN", *self.pin("1234")]
+        seen = set()
+        for at in range(1, 40):  # each write of a directory in turn: some stand before the generation, some after it
+            with Sim("--card", "kzid", "--fault", f"sw@ins:D6:{at}:6581") as self.sim:
+                done = run(*words, env=self.sim.env, ok=None)
+                keys = self.json("key", "list")["keys"]
+            if done.returncode == OK:
+                break
+            self.assertEqual("was generated, but" in done.stderr, bool(keys), done.stderr)
+            self.assertEqual("was not generated" in done.stderr, not keys, done.stderr)
+            self.assertIn(keys[0]["id"] if keys else "kilt", done.stderr)
+            seen.add(bool(keys))
+        self.assertEqual((done.returncode, seen), (OK, {False, True}))
+        with Sim("--card", "kzid", "--fault", "remove-after@ins:46:1") as self.sim:
+            self.assertIn("may have been generated", run(*words, env=self.sim.env, ok=False).stderr)
+
+    def test_a_key_that_is_not_to_sign_is_refused_before_the_pin(self):
+        self.start("kzid")
+        for usage in ("decrypt", "decrypt,unwrap"):
+            self.kilt("key", "generate", "--label", "X", "--usage", usage, *self.pin("9999"), exit=UNSUPPORTED)
+        self.assertEqual(self.tries(), 3)
 
     def test_only_the_issuer_initialises(self):
         self.start("kzid")

@@ -180,6 +180,8 @@ TEST(Labels, are_measured_in_bytes_of_utf8) {
   EXPECT_EQ(longer.error().kind, ErrorKind::bad_argument);
   EXPECT_THAT(longer.error().what, HasSubstr("34 bytes"));
   EXPECT_FALSE(check_label("\xFFz", longest_token_label));
+  EXPECT_FALSE(check_label("AUTH\nSIGN", longest_token_label));
+  EXPECT_FALSE(check_label("\x1B[2J", longest_token_label));
 }
 
 }  // namespace

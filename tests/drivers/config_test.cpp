@@ -60,6 +60,25 @@ TEST_F(ConfigTest, reads_every_key) {
   EXPECT_FALSE(loaded.config.allows_assumed("A1B0"));
 }
 
+TEST_F(ConfigTest, a_card_without_a_serial_is_listed_by_its_atr) {
+  const Bytes atr = from_hex("3B771800004B4153414B4944").value();
+  const Bytes other = from_hex("3B771800004B4153414B4945").value();
+  for (const char* listed : {"3B771800004B4153414B4944", "3b 77 18 00 00 4b 41 53 41 4b 49 44",
+                             "3B:77:18:00:00:4B:41:53:41:4B:49:44", "3B7718 ???? 4B4153414B4944"}) {
+    const auto config = load("allow_assumed = ['77', '" + std::string(listed) + "']\n").config;
+    EXPECT_TRUE(config.allows_assumed("0000000000000000", atr)) << listed;
+    EXPECT_TRUE(config.allows_assumed("", atr)) << listed;
+    EXPECT_FALSE(config.allows_assumed("0000000000000000", other)) << listed;
+    EXPECT_FALSE(config.allows_assumed("0000000000000000")) << listed;
+    EXPECT_FALSE(config.allows_assumed("1", atr)) << "it is told by its serial, " << listed;
+  }
+  for (const char* listed : {"", "0", "0000000000000000", "3B", "3B771800004B4153414B49440"}) {
+    const auto config = load("allow_assumed = ['" + std::string(listed) + "']\n").config;
+    EXPECT_FALSE(config.allows_assumed("0000000000000000", atr)) << listed;
+    EXPECT_FALSE(config.allows_assumed("0000000000000000")) << listed;
+  }
+}
+
 TEST_F(ConfigTest, readers_may_be_one_string) {
   EXPECT_EQ(load("readers = 'usb'").config.readers, "usb");
 }

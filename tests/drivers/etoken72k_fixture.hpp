@@ -4,9 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "drivers/rsa_check.hpp"
 #include "drivers/rsa_padding.hpp"
 #include "tests/drivers/kaztoken_fixture.hpp"  // what tests of every card use
+#include "tests/openssl.hpp"
 
 namespace kilt::test {
 
@@ -19,8 +22,20 @@ inline bool verifies(const card::PublicKey& key, ByteView text, const Result<Byt
   return signature && block && card::is_private_power(key, *block, *signature);
 }
 
+/// What is noted of wrong PINs goes to a directory of the test's own. Before any card is made.
+class OwnNotes {
+ public:
+  OwnNotes() { ::setenv("XDG_DATA_HOME", directory_.file("data").c_str(), 1); }
+
+ private:
+  TemporaryDirectory directory_;
+};
+
 class Etoken : public ::testing::Test {
  protected:
+  static constexpr const char* its_user_pin = etoken_user_pin;
+  static constexpr std::size_t its_key_bits = 1024;
+
   explicit Etoken(const char* profile = "etoken72k", bool blank = false)
       : bench(profile, options(blank)) {
     connect();
@@ -31,11 +46,16 @@ class Etoken : public ::testing::Test {
     made.blank = blank;
     return made;
   }
+  /// Another program's view of the token.
+  std::unique_ptr<card::Card> another() {
+    auto made = card::identify(std::make_unique<ChipTransport>(bench), nullptr);
+    EXPECT_TRUE(made.ok()) << why(made);
+    return made ? std::move(*made) : nullptr;
+  }
   void connect() {
     card.reset();
-    auto made = card::identify(std::make_unique<ChipTransport>(bench), nullptr);
-    ASSERT_TRUE(made.ok()) << why(made);
-    card = std::move(*made);
+    card = another();
+    ASSERT_NE(card, nullptr);
   }
   /// Power off and on, as when the token is pulled and put in again.
   void reinsert() {
@@ -65,6 +85,7 @@ class Etoken : public ::testing::Test {
   /// APDUs since the last call.
   std::uint64_t spent() { return std::exchange(bench.exchanges, 0); }
 
+  OwnNotes notes;
   ChipBench bench;
   std::unique_ptr<card::Card> card;
 };

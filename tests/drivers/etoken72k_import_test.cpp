@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "tests/drivers/etoken72k_fixture.hpp"
-#include "tests/openssl.hpp"
 
 namespace kilt::test {
 namespace {

@@ -38,6 +38,62 @@ TEST_F(EtokenTries, WrongPinCostsOneTry) {
   EXPECT_TRUE(card->pin_status(Role::user)->logged_in);
 }
 
+TEST_F(EtokenTries, WrongPinsAreCountedOverProcesses) {
+  for (int failures = 0; failures < 3; ++failures) {
+    reinsert();  // a process that knows nothing yet
+    EXPECT_EQ(card->pin_status(Role::user)->failures, failures);
+    EXPECT_FALSE(card->login(Role::user, secret("0000000000")).ok());
+  }
+  EXPECT_EQ(card->pin_status(Role::user)->failures, 3);
+  EXPECT_EQ(card->pin_status(Role::security_officer)->failures, 0);
+  reinsert();
+  EXPECT_FALSE(card->change_pin(Role::user, secret("0000000000"), secret("abcdefgh")).ok());
+  EXPECT_EQ(card->login(Role::user, secret("1")).error().kind, ErrorKind::pin_length);
+  EXPECT_EQ(card->pin_status(Role::user)->failures, 4) << "what was not sent does not count";
+  reinsert();
+  ChipBench stranger("etoken72k", [] {
+    auto made = options(false);
+    made.serial = "0A0B0C0D";
+    return made;
+  }());
+  auto other = card::identify(std::make_unique<ChipTransport>(stranger), nullptr);
+  ASSERT_TRUE(other.ok()) << why(other);
+  EXPECT_EQ((*other)->pin_status(Role::user)->failures, 0) << "another token";
+  login();
+  EXPECT_EQ(card->pin_status(Role::user)->failures, 0);
+  reinsert();
+  EXPECT_EQ(card->pin_status(Role::user)->failures, 0);
+}
+
+TEST_F(EtokenTries, ANewUserPinHasNoFailures) {
+  EXPECT_FALSE(card->login(Role::user, secret("0000000000")).ok());
+  EXPECT_FALSE(card->login(Role::security_officer, secret("11111111")).ok());
+  EXPECT_EQ(card->pin_status(Role::security_officer)->failures, 1);
+  officer();
+  EXPECT_EQ(card->pin_status(Role::security_officer)->failures, 0);
+  EXPECT_EQ(card->pin_status(Role::user)->failures, 1);
+  ASSERT_TRUE(card->set_user_pin(secret("newpin")).ok());
+  EXPECT_EQ(card->pin_status(Role::user)->failures, 0);
+  EXPECT_FALSE(card->login(Role::user, secret("0000000000")).ok());
+  ASSERT_TRUE(card->initialise("new", secret(etoken_officer_pin)).ok());
+  EXPECT_EQ(card->pin_status(Role::user)->failures, 0) << "there is no such PIN any more";
+}
+
+TEST_F(EtokenTries, TheSerialNumberIsAskedOnlyWhereThereAreNotes) {
+  spent();
+  login();
+  EXPECT_EQ(spent(), 4u);
+  EXPECT_FALSE(card->login(Role::user, secret("0000000000")).ok());
+  reinsert();
+  spent();
+  login();
+  EXPECT_EQ(spent(), 5u);
+  reinsert();
+  spent();
+  login();
+  EXPECT_EQ(spent(), 4u) << "the right one took the note away";
+}
+
 TEST_F(EtokenTries, BlockedPinAndUnblocking) {
   ErrorKind last = ErrorKind::pin_incorrect;
   for (int i = 0; i < 30 && last == ErrorKind::pin_incorrect; ++i)

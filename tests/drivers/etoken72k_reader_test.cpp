@@ -90,6 +90,29 @@ TEST_F(EtokenReaders, ASilentOneIsTried) {
   EXPECT_LE(longest_other, 261u) << "what fits a short APDU is not tried in a long one";
 }
 
+TEST_F(EtokenReaders, OnARealOneNoTryIsSpentOnWhatIsRefusedAnyway) {
+  using card::Work;
+  const Work guesses[] = {Work::generate,   Work::import,      Work::install,   Work::remove,
+                          Work::change_pin, Work::unblock_pin, Work::initialise};
+  for (const auto work : guesses)
+    EXPECT_TRUE(card->allows(work).ok());
+  bench.simulated = false;
+  spent();
+  for (const auto work : guesses)
+    EXPECT_EQ(card->allows(work).error().kind, ErrorKind::refused) << static_cast<int>(work);
+  EXPECT_TRUE(card->allows(Work::change).ok()) << "WRITE is public";
+  EXPECT_EQ(card->change_pin(Role::user, secret("0000000000"), secret("abcdefgh")).error().kind,
+            ErrorKind::refused);
+  EXPECT_EQ(card->set_user_pin(secret("abcdefgh")).error().kind, ErrorKind::refused);
+  EXPECT_EQ(card->initialise("new", secret("0000000000")).error().kind, ErrorKind::refused);
+  EXPECT_EQ(spent(), 0u);
+  card::Permissions permissions;
+  permissions.allow_assumed = true;
+  card->link().set_permissions(permissions);
+  for (const auto work : guesses)
+    EXPECT_TRUE(card->allows(work).ok());
+}
+
 TEST_F(EtokenReaders, ARealOneIsAskedNothingThatNobodyVouchesFor) {
   login();
   const auto pair = generate("1", 2048);

@@ -1,126 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Power cuts at every write, removal at every command, two programs on one token, full tokens, and
 // what others left behind.
-#include <algorithm>
-#include <functional>
-
 #include "tests/drivers/etoken72k_fixture.hpp"
 #include "tests/drivers/trouble.hpp"
-#include "tests/openssl.hpp"
 
 namespace kilt::test {
 namespace {
 
-class EtokenTrouble : public Etoken {
+class EtokenTrouble : public Trouble<Etoken, 1> {
  protected:
-  using Cells = std::vector<std::pair<std::string, Bytes>>;
-  using Operation = std::function<Status(card::Card&)>;
-
-  /// The token's memory, so that one state can be ruined many times.
-  Cells snapshot() {
-    Cells cells;
-    for (const auto& name : bench.nvram.cells_with_prefix(""))
-      cells.emplace_back(name, *bench.nvram.read(name));
-    return cells;
-  }
-  void restore(const Cells& cells) {
-    bench.nvram.before_write = nullptr;
-    bench.nvram.erase_all();
-    for (const auto& [name, value] : cells)
-      bench.nvram.write(name, value);
-    reinsert();
-  }
-  /// Runs `operation` with the power cut before its n-th write; false when it has fewer.
-  bool cut(std::uint64_t n, const std::function<void()>& operation) {
-    const auto base = bench.nvram.writes();
-    bool was_cut = false;
-    bench.nvram.before_write = [&, base](std::uint64_t write) {
-      if (write - base != n) return;
-      was_cut = true;
-      throw sim::PowerCut{};
-    };
-    operation();
-    bench.nvram.before_write = nullptr;
-    return was_cut;
-  }
   void prove(const card::KeyPair& pair) {
     EXPECT_TRUE(
         verifies(pair.public_key, text, card->sign(pair.private_key, Scheme::rsa_pkcs1, text)));
-  }
-
-  /// Cuts the power before each write of `operation` in turn. Afterwards the token shows the old
-  /// state or the new, and the operation, done again where it was not finished, gives the new.
-  void tear(const Operation& operation, const card::KeyPair* witness = nullptr) {
-    const auto start = snapshot();
-    login();
-    const auto before = names(list());
-    const auto done = operation(*card);
-    ASSERT_TRUE(done.ok()) << why(done);
-    reinsert();
-    login();
-    const auto after = names(list());
-    ASSERT_NE(before, after);
-    for (std::uint64_t n = 1;; ++n) {
-      restore(start);
-      login();
-      if (!cut(n, [&] { (void)operation(*card).ok(); })) {
-        EXPECT_GT(n, 1u);
-        return;
-      }
-      reinsert();
-      login();
-      if (witness) prove(*witness);
-      const auto seen = names(list());
-      ASSERT_TRUE(seen == before || seen == after)
-          << "after a cut at write " << n << ": " << ::testing::PrintToString(seen);
-      if (seen == after) continue;
-      const auto again = operation(*card);
-      ASSERT_TRUE(again.ok()) << "after a cut at write " << n << ": " << why(again);
-      reinsert();
-      login();
-      ASSERT_EQ(names(list()), after) << "after a cut at write " << n;
-    }
-  }
-  /// Pulls the token before each exchange of `operation` in turn.
-  void pull(const Operation& operation) {
-    const auto start = snapshot();
-    for (std::uint64_t at = 1;; ++at) {
-      restore(start);
-      login();
-      bench.exchanges = 0;
-      bench.pull_at = at;
-      const auto pulled = operation(*card);
-      if (bench.exchanges < at) return;
-      if (!pulled) {
-        EXPECT_EQ(pulled.error().kind, ErrorKind::removed) << at << ": " << why(pulled);
-        EXPECT_EQ(card->login(Role::user, secret(etoken_user_pin)).error().kind,
-                  ErrorKind::removed);
-      }
-      reinsert();
-      login();
-      ASSERT_TRUE(card->list().ok());
-      const auto again = operation(*card);
-      const auto kind = again ? ErrorKind::exists : again.error().kind;
-      ASSERT_TRUE(kind == ErrorKind::exists || kind == ErrorKind::not_found)
-          << at << ": " << why(again);
-    }
-  }
-
-  static Operation generating(std::string id) {
-    return [id](card::Card& c) -> Status {
-      auto made = c.generate(key_request(id, 1024, "NEW"));
-      if (!made) return made.take_error();
-      return {};
-    };
-  }
-  static Operation installing(Bytes der, std::string label = "NEW") {
-    return [der = std::move(der), label](card::Card& c) -> Status {
-      card::CertificateRequest request;
-      request.label = label;
-      auto made = c.install_certificate(request, der);
-      if (!made) return made.take_error();
-      return {};
-    };
   }
   static Operation relabelling(card::ObjectRef object, std::size_t length) {
     return [object, length](card::Card& c) {
@@ -234,6 +125,27 @@ TEST_F(EtokenTrouble, PulledAtEveryCommand) {
   });
 }
 
+TEST_F(EtokenTrouble, SpoiledAnswersWhileAKeyIsGenerated) {
+  spoil(generating("1"));
+  reinsert();
+  login();
+  const auto first = generate("0");
+  spoil(generating("2"), &first);
+}
+
+TEST_F(EtokenTrouble, SpoiledAnswersWhileACertificateIsInstalled) {
+  login();
+  const auto first = generate("0");
+  spoil(installing(certificate_for(first.public_key, "Somebody", 600)), &first);
+}
+
+TEST_F(EtokenTrouble, SpoiledAnswersWhileAKeyIsDeleted) {
+  login();
+  const auto first = generate("0");
+  generate("1");
+  spoil(deleting_key("1"), &first, Bytes{'1'});
+}
+
 // ---- two programs on one token ---------------------------------------------------------------
 
 class EtokenShared : public EtokenTrouble {
@@ -242,16 +154,98 @@ class EtokenShared : public EtokenTrouble {
     login();
     first = generate("1", 1024, "A");
     second = generate("2", 1024, "B");
-    auto made = card::identify(std::make_unique<ChipTransport>(bench), nullptr);
-    other = std::move(*made);
+    other = another();
     EXPECT_TRUE(other->login(Role::user, secret(etoken_user_pin)).ok());
   }
   bool is_by(const card::KeyPair& pair, const Result<Bytes>& signature) {
     return verifies(pair.public_key, text, signature);
   }
+  /// The other program deletes the first key and makes one of its own in the same place.
+  card::KeyPair replace_first(const char* id) {
+    const auto deleted = other->delete_object(first.private_key.ref);
+    EXPECT_TRUE(deleted.ok()) << why(deleted);
+    const auto made = other->generate(key_request(id, 1024, "THEIRS"));
+    EXPECT_TRUE(made.ok()) << why(made);
+    if (!made) return {};
+    EXPECT_EQ(made->private_key.ref, first.private_key.ref);
+    return *made;
+  }
+  void expect_gone(const card::KeyInfo& key) {
+    EXPECT_EQ(card->sign(key, Scheme::rsa_pkcs1, text).error().kind, ErrorKind::not_found);
+    EXPECT_EQ(card->decrypt(key, Scheme::rsa_raw, Bytes(128, 1)).error().kind,
+              ErrorKind::not_found);
+  }
   card::KeyPair first, second;
   std::unique_ptr<card::Card> other;
 };
+
+TEST_F(EtokenShared, AKeyInThePlaceOfTheOneListedIsNotUsed) {
+  connect();  // a program that knows no public key yet
+  login();
+  const auto stale = list().keys[0];
+  EXPECT_EQ(stale.id, first.private_key.id);
+  const auto theirs = replace_first("9");
+  std::uint64_t powers = 0;
+  bench.watch = [&](ByteView command, ByteView) { powers += command[1] == 0x0C; };
+  expect_gone(stale);
+  expect_gone(stale);
+  card->forget_objects();
+  expect_gone(stale);
+  EXPECT_EQ(powers, 0u);
+  card->forget_objects();
+  const auto now = list().keys[0];
+  EXPECT_EQ(*card->read_public_key(now.ref), theirs.public_key);
+  expect_gone(stale);
+  EXPECT_EQ(powers, 0u) << "nor where the new key is known by now";
+  EXPECT_TRUE(is_by(theirs, card->sign(now, Scheme::rsa_pkcs1, text)));
+}
+
+TEST_F(EtokenShared, AKeyReplacedAfterItWasUsedIsNotUsedEither) {
+  connect();
+  login();
+  const auto stale = list().keys[0];
+  EXPECT_TRUE(is_by(first, card->sign(stale, Scheme::rsa_pkcs1, text)));
+  replace_first("9");
+  expect_gone(stale);
+  // Of one whose public half is known the result tells.
+  const auto known = list().keys[1];
+  ASSERT_EQ(known.id, second.private_key.id);
+  ASSERT_TRUE(card->read_public_key(known.ref).ok());
+  ASSERT_TRUE(other->delete_object(known.ref).ok());
+  ASSERT_TRUE(other->generate(key_request("8")).ok());
+  EXPECT_EQ(card->sign(known, Scheme::rsa_pkcs1, text).error().kind, ErrorKind::verify_failed);
+}
+
+TEST_F(EtokenShared, TheOthersKeyIsNotWrittenOver) {
+  ASSERT_EQ(list().keys.size(), 2u);
+  replace_first("9");
+  EXPECT_EQ(card->generate(key_request("9")).error().kind, ErrorKind::exists);
+  ASSERT_TRUE(card->delete_object(first.public_info.ref).ok());
+  connect();
+  const auto found = list();
+  ASSERT_EQ(found.keys.size(), 2u);
+  EXPECT_EQ(found.keys[0].id, Bytes{'9'});
+  EXPECT_EQ(found.keys[0].label, "THEIRS");
+  EXPECT_EQ(found.public_keys.size(), 1u) << "what was asked for";
+}
+
+TEST_F(EtokenShared, ACertificatesSubjectIsWrittenBesideWhatTheOtherWrote) {
+  ASSERT_EQ(list().keys.size(), 2u);
+  card::AttributeChange change;
+  change.label = "theirs";
+  ASSERT_TRUE(other->change_attributes(first.private_key.ref, change).ok());
+  const Bytes der = certificate_for(first.public_key, "One", 700);
+  ASSERT_TRUE(installing(der, "one")(*card).ok());
+  connect();
+  const auto key = list().keys[0];
+  EXPECT_EQ(key.label, "theirs");
+  EXPECT_EQ(key.subject, card::Certificate::parse(der)->subject);
+  // A certificate for a key that is not there any more finds none.
+  login();
+  ASSERT_EQ(list().keys.size(), 2u);
+  replace_first("9");
+  EXPECT_EQ(installing(der, "again")(*card).error().kind, ErrorKind::key_mismatch);
+}
 
 TEST_F(EtokenShared, EachSignsWithItsOwnKey) {
   connect();  // a program that knows no public key yet
@@ -438,6 +432,7 @@ TEST_F(EtokenForeign, UnfinishedObjectsArePassedOver) {
 // ---- full tokens -----------------------------------------------------------------------------
 
 TEST(EtokenFull, SaysSoAndStaysAsItWas) {
+  const OwnNotes notes;
   sim::ChipOptions options;
   options.seed = 7;
   options.memory = 12 * 1024;

@@ -96,12 +96,12 @@ const Workflow workflows[] = {
        Bytes cryptogram(256, 0x42);
        expect_ok(c.card->decrypt(c.pair.private_key, Scheme::rsa_raw, cryptogram));
      }},
-    {"install a certificate of 1468 bytes", 11,
+    {"install a certificate of 1468 bytes", 16,
      [](Conversation& c) {
        expect_ok(c.card->install_certificate({}, certificate_for(c.pair.public_key, "A", 1468)));
      }},
     {"log out", 1, [](Conversation& c) { expect_ok(c.card->logout()); }},
-    {"list, log in, sign", 13,
+    {"list, log in, sign", 15,
      [](Conversation& c) {
        c.card->forget_state();
        c.card->forget_objects();
@@ -136,7 +136,7 @@ const Workflow workflows[] = {
        expect_ok(c.card->login(Role::security_officer, secret(etoken_officer_pin)));
        expect_ok(c.card->set_user_pin(secret(etoken_user_pin)));
      }},
-    {"delete the key", 9,
+    {"delete the key", 11,
      [](Conversation& c) {
        expect_ok(c.card->login(Role::user, secret(etoken_user_pin)));
        expect_ok(c.card->delete_object(c.pair.private_key.ref));
@@ -172,6 +172,7 @@ std::unique_ptr<card::Card> make_card(std::unique_ptr<apdu::Transport> transport
 }
 
 TEST(EtokenVector, DriverSaysWhatTheFileSays) {
+  const OwnNotes notes;
   auto file = apdu::VectorFile::load(file_name());
   ASSERT_TRUE(file.ok()) << why(file);
   const auto steps = file->steps;
@@ -212,6 +213,7 @@ std::string written(const std::string& hex, std::size_t header) {
 }
 
 TEST(EtokenVector, DriverMeetsTheSimulatedCardWithinTheBudgets) {
+  const OwnNotes notes;
   sim::ChipOptions options;
   options.seed = 42;
   options.serial = "02B8B664";

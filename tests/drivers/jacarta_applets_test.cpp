@@ -181,6 +181,62 @@ TEST(JacartaApplets, SomethingElseUnderTheNameOfLaserIsNotTaken) {
   EXPECT_TRUE(empty.card.ok()) << "an empty answer is accepted";
 }
 
+/// Answers everything with this.
+class Monotone : public Device {
+ public:
+  Monotone(std::size_t& count, const char* atr, const char* answer)
+      : Device(atr, {}), count_(count), answer_(from_hex(answer).value()) {}
+  Result<Bytes> transmit(ByteView) override {
+    ++count_;
+    return answer_;
+  }
+
+ private:
+  std::size_t& count_;
+  Bytes answer_;
+};
+
+TEST(JacartaApplets, ACardThatFailedIsNotUnknown) {
+  const auto kind_for = [](const char* atr, const char* answer) {
+    std::size_t count = 0;
+    const auto seen =
+        card::identify(std::make_unique<Monotone>(count, atr, answer), nullptr, 0, LookFor::tokens);
+    EXPECT_LE(count, 2u) << answer;
+    return seen.error().kind;
+  };
+  for (const char* atr : {common_atr, shared_atr, relative_atr}) {
+    for (const char* failed : {"6F00", "6400", "6581", "1234"})
+      EXPECT_EQ(kind_for(atr, failed), ErrorKind::protocol) << failed;
+    for (const char* refused :
+         {"6A82", "6A81", "6A86", "6999", "6985", "6982", "6700", "6D00", "6E00", "6283", "9404"})
+      EXPECT_EQ(kind_for(atr, refused), ErrorKind::unknown_card) << refused;
+  }
+}
+
+TEST(JacartaApplets, NorIsAnETokenThatFailed) {
+  for (const auto& [answer, kind] : std::map<const char*, ErrorKind>{
+           {"6F00", ErrorKind::protocol}, {"6A82", ErrorKind::unknown_card}}) {
+    std::size_t count = 0;
+    const auto seen = card::identify(
+        std::make_unique<Monotone>(count, "3BD518008131FE7D8073C82110F4", answer), nullptr);
+    EXPECT_EQ(seen.error().kind, kind) << answer;
+    EXPECT_EQ(count, 1u);
+  }
+}
+
+TEST(JacartaApplets, AnAppletThatAlwaysFailsDoesNotHideTheOther) {
+  struct Half : Device {
+    Half() : Device(common_atr, {pro}) {}
+    Result<Bytes> transmit(ByteView command) override {
+      auto answer = Device::transmit(command);
+      return answer && *answer == Bytes{0x6A, 0x82} ? Bytes{0x6F, 0x00} : std::move(answer);
+    }
+  };
+  const auto seen = look(std::make_unique<Half>(), 0, LookFor::tokens);
+  ASSERT_TRUE(seen.card.ok()) << why(seen.card);
+  EXPECT_EQ(names(**seen.card), std::vector<std::string>{"+JaCarta PRO (eToken PRO Java)"});
+}
+
 TEST(JacartaApplets, TheETokensAtrIsNotOurs) {
   for (const char* atr : {"3BD5180081 31FE7D8073C82110F4", "3BD518008131 3A7D8073C8211030"}) {
     for (const auto* driver : card::candidates(from_hex(atr).value()))
@@ -209,6 +265,9 @@ TEST(JacartaGuard, ARelativeIsErasedOnlyWithLeave) {
     ASSERT_TRUE(logged_in.ok()) << why(logged_in);
     const auto made = (*card)->generate(key_request("1"));
     ASSERT_TRUE(made.ok()) << "what destroys nothing is not kept back: " << why(made);
+    const auto spared = (*card)->initialise("new", secret("99999999"));
+    EXPECT_EQ(spared.error().kind, ErrorKind::refused) << "before a try is spent: " << why(spared);
+    EXPECT_EQ((*card)->pin_status(Role::security_officer)->tries_left, 10);
     const auto refused = (*card)->initialise("new", secret(jacarta_officer_pin));
     ASSERT_FALSE(refused.ok()) << atr;
     EXPECT_EQ(refused.error().kind, ErrorKind::refused) << why(refused);

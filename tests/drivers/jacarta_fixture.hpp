@@ -27,6 +27,7 @@ inline bool is_signature(const card::PublicKey& key, ByteView text,
 class Jacarta : public ::testing::Test {
  protected:
   static constexpr const char* its_user_pin = jacarta_user_pin;
+  static constexpr std::size_t its_key_bits = 1024;
 
   explicit Jacarta(bool blank = false, const char* profile = "jacarta")
       : bench(profile, options(blank)) {

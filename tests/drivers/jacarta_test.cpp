@@ -389,5 +389,20 @@ TEST_F(JacartaBlank, FromBlankToASignature) {
   EXPECT_EQ(list().keys.size(), 1u);
 }
 
+TEST_F(JacartaBlank, TheLastTriesOfTheTransportPinAreLeftAlone) {
+  ASSERT_TRUE(raw("80A4080C043F00000100").ends_with("9000"));
+  for (int left = 9; left >= 2; --left)
+    ASSERT_EQ(raw("0020000004 39393939"), "63C" + std::to_string(left));
+  reinsert();
+  for (int i = 0; i < 3; ++i) {
+    const auto refused = card->initialise("new", secret(jacarta_officer_pin));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().kind, ErrorKind::access_denied) << why(refused);
+    EXPECT_THAT(refused.error().message(), ::testing::HasSubstr("2 tries left"));
+  }
+  ASSERT_TRUE(raw("80A4080C043F00000100").ends_with("9000"));
+  EXPECT_EQ(raw("00200000"), "63C2") << "nothing was sent";
+}
+
 }  // namespace
 }  // namespace kilt::test

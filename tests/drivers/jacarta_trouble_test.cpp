@@ -71,13 +71,12 @@ TEST_F(JacartaTrouble, CutWhileAttributesChange) {
 TEST_F(JacartaTrouble, CutWhileAKeysIdChanges) {
   login();
   const auto pair = generate("0");
-  tear(
-      [&](card::Card& c) {
-        card::AttributeChange change;
-        change.id = Bytes{'a', 'b', 'c'};
-        return c.change_attributes(pair.private_key.ref, change);
-      },
-      &pair);
+  tear([&](card::Card& c) {
+    card::AttributeChange change;
+    change.id = Bytes{'a', 'b', 'c'};
+    return c.change_attributes(pair.private_key.ref, change);
+  });
+  prove_everything();
 }
 
 TEST_F(JacartaTrouble, CutWhileSomethingIsDeleted) {
@@ -177,6 +176,27 @@ TEST_F(JacartaTrouble, CutWhileTheUserPinIsMade) {
   }
 }
 
+TEST_F(JacartaTrouble, SpoiledAnswersWhileAKeyIsGenerated) {
+  spoil(generating("1"));
+  reinsert();
+  login();
+  const auto first = generate("0");
+  spoil(generating("2"), &first);
+}
+
+TEST_F(JacartaTrouble, SpoiledAnswersWhileACertificateIsInstalled) {
+  login();
+  const auto first = generate("0");
+  spoil(installing(certificate_for(first.public_key, "Somebody", 600)), &first);
+}
+
+TEST_F(JacartaTrouble, SpoiledAnswersWhileAKeyIsDeleted) {
+  login();
+  const auto first = generate("0");
+  generate("1");
+  spoil(deleting_key("1"), &first, Bytes{'1'});
+}
+
 TEST_F(JacartaTrouble, PulledAtEveryCommand) {
   login();
   const auto pair = generate("0");
@@ -225,6 +245,9 @@ class JacartaShared : public JacartaTrouble {
     return signature &&
            card::is_private_power(pair.public_key, *card::pkcs1_type1_pad(text, 128), *signature);
   }
+  Result<Bytes> sign_with(const card::KeyInfo& key) {
+    return card->sign(key, Scheme::rsa_pkcs1, text);
+  }
   card::KeyPair first, second;
   std::unique_ptr<card::Card> other;
 };
@@ -251,6 +274,58 @@ TEST_F(JacartaShared, AKeyFoundByItsIdAloneIsNotMistaken) {
   EXPECT_TRUE(is_by(first, card->sign(key, Scheme::rsa_pkcs1, text)));
   EXPECT_TRUE(is_by(second, other->sign(second.private_key, Scheme::rsa_pkcs1, text)));
   EXPECT_TRUE(is_by(first, card->sign(key, Scheme::rsa_pkcs1, text)));
+}
+
+// The other program deletes a key and makes one that gets its place.
+TEST_F(JacartaShared, AKeyInThePlaceOfTheListedOneIsNotUsed) {
+  const auto replace = [this](const card::KeyInfo& key, const char* id) {
+    other->forget_objects();
+    const auto seen = other->list();
+    ASSERT_TRUE(seen.ok()) << why(seen);
+    for (const auto& half : seen->public_keys) {
+      if (half.id == key.id) {
+        ASSERT_TRUE(other->delete_object(half.ref).ok());
+      }
+    }
+    ASSERT_TRUE(other->delete_object(key.ref).ok());
+    const auto made = other->generate(key_request(id, 1024));
+    ASSERT_TRUE(made.ok()) << why(made);
+    ASSERT_EQ(made->private_key.ref, key.ref);
+  };
+  using Look = std::function<void(const card::KeyInfo&)>;
+  const Look looks[] = {
+      [](const auto&) {},  // never read the public half
+      [this](const auto& key) { EXPECT_TRUE(is_by(first, sign_with(key))); },
+      [this](const auto& key) { EXPECT_TRUE(card->read_public_key(key.ref).ok()); },
+      [this](const auto&) { list(); },
+  };
+  for (const auto& look : looks) {
+    SCOPED_TRACE(&look - looks);
+    connect();
+    login();
+    auto keys = card->list_classes({true, false, false, false})->keys;
+    ASSERT_FALSE(keys.empty());
+    look(keys[0]);
+    replace(keys[0], "9");
+    if (HasFatalFailure()) return;
+    for (int again = 0; again < 3; ++again) {
+      EXPECT_EQ(sign_with(keys[0]).error().kind, ErrorKind::not_found);
+      EXPECT_EQ(card->decrypt(keys[0], Scheme::rsa_raw, Bytes(128, 1)).error().kind,
+                ErrorKind::not_found);
+      EXPECT_EQ(card->decrypt(keys[0], Scheme::rsa_pkcs1, Bytes(128, 1)).error().kind,
+                ErrorKind::not_found);
+      // Even when it has read of the new key meanwhile.
+      card->forget_objects();
+      EXPECT_TRUE(card->read_public_key(keys[0].ref).ok());
+    }
+    // The old key's listing again, for the next way.
+    replace(card->list_classes({true, false, false, false})->keys[0], "1");
+    if (HasFatalFailure()) return;
+    connect();
+    first.public_key = *card->read_public_key(list().keys[0].ref);
+    other->forget_state();
+    ASSERT_TRUE(other->login(Role::user, secret(jacarta_user_pin)).ok());
+  }
 }
 
 TEST_F(JacartaShared, NobodyWritesOverTheOthersEntries) {

@@ -282,6 +282,12 @@ TEST_F(JacartaVendor, KiltsCardHasTheVendorsFiles) {
   ASSERT_TRUE(status.ok()) << why(status);
   EXPECT_EQ(to_hex(read("300030034001", 8)), "0006000301000100");
   EXPECT_EQ(read("3000C000", 161)[96], 0x04) << "no user PIN yet";
+  const auto rules_of_map = [this] {
+    const std::string answer = raw("80A4080C083F0030003001867F00");
+    return answer.substr(answer.size() - 20, 16);
+  };
+  EXPECT_EQ(rules_of_map(), "0000003000300030") << "officer or user: there is no user yet";
+  EXPECT_EQ(read("30003001867F", 807).size(), 807u);
   ASSERT_TRUE(card->login(Role::security_officer, secret(jacarta_officer_pin)).ok());
   status = card->set_user_pin(secret(jacarta_user_pin));
   ASSERT_TRUE(status.ok()) << why(status);
@@ -292,6 +298,7 @@ TEST_F(JacartaVendor, KiltsCardHasTheVendorsFiles) {
   const auto pair = card->generate(request);
   ASSERT_TRUE(pair.ok()) << why(pair);
   EXPECT_EQ(to_hex(read("300030034001", 8)), "0006000304000400");
+  EXPECT_EQ(rules_of_map(), "0000002000200020") << "the vendor's, from the first key on";
   // As it was after the key, before the certificate.
   Bytes map = hex(vendor::container_map);
   map[79 + 80] = 0x01;

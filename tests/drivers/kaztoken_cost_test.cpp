@@ -36,11 +36,11 @@ TEST_F(KaztokenCost, FindKeyByIdLogInAndSign) {
   ASSERT_TRUE(card->pin_status(Role::user).ok());
   login();
   ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
-  EXPECT_LE(spent(), 12u);
+  EXPECT_LE(spent(), 13u) << "one of them for the serial number";
   // Before the driver relies on what is set, it reads the public key: another program may have made
-  // a key since, and set it.
+  // a key since, and set it. Until then it looks each time whether the key is still this one.
   ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
-  EXPECT_LE(spent(), 9u);
+  EXPECT_LE(spent(), 11u);
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
     EXPECT_EQ(spent(), 2u);
@@ -120,6 +120,8 @@ TEST_F(KaztokenCost, CertificateForOneOfTwoKeysNamedByItsId) {
 TEST_F(KaztokenCost, KeysInTurn) {
   login();
   const auto second = generate("F", 2048, "SIGN");
+  for (const auto& key : {pair, second, pair, second})
+    ASSERT_TRUE(card->sign(key.private_key, Scheme::rsa_pkcs1, text).ok());
   spent();
   for (const auto& key : {pair, second, pair}) {
     ASSERT_TRUE(card->sign(key.private_key, Scheme::rsa_pkcs1, text).ok());

@@ -47,6 +47,7 @@ Bytes certificate_for(const card::PublicKey& key, const std::string& name, std::
 class Kaztoken : public ::testing::Test {
  protected:
   static constexpr const char* its_user_pin = user_pin;
+  static constexpr std::size_t its_key_bits = 1024;
 
   explicit Kaztoken(const char* profile = "kaztoken", bool blank = false)
       : bench(profile, options(blank)) {

@@ -130,16 +130,7 @@ TEST_F(KaztokenTrouble, SpoiledAnswersWhileAKeyIsDeleted) {
             ->generate(key_request(
                 id, 1024, "a name long enough to fill a directory soon, so that it is switched"))
             .ok());
-  spoil(
-      [](card::Card& c) -> Status {
-        auto listed = c.list();
-        if (!listed) return listed.take_error();
-        for (const auto& key : listed->keys) {
-          if (key.id == Bytes{'1'}) return c.delete_object(key.ref);
-        }
-        return Error{ErrorKind::not_found, "deleted"};
-      },
-      &first, Bytes{'1'});
+  spoil(deleting_key("1"), &first, Bytes{'1'});
 }
 
 TEST_F(KaztokenTrouble, ACertificateIsNotPutBesideAnotherKey) {

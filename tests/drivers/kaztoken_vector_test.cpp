@@ -66,7 +66,7 @@ const Workflow workflows[] = {
        expect_ok(c.card->install_certificate({}, certificate_for(c.pair.public_key, "A", 300)));
      }},
     {"log out", 4, [](Conversation& c) { expect_ok(c.card->logout()); }},
-    {"find a key, log in, sign", 9,
+    {"find a key, log in, sign", 11,
      [](Conversation& c) {
        c.card->forget_state();
        c.card->forget_objects();

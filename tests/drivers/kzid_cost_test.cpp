@@ -74,6 +74,21 @@ TEST_F(KzidCost, OfTwoKeysTheSecondSignatureLearnsThePublicKey) {
   }
 }
 
+TEST_F(KzidCost, AfterAnothersResetTheDirectoryIsReadAgain) {
+  const auto found = card->list_classes({true, false, false, false});
+  login();
+  ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
+  bench.insert();
+  card->forget_state();
+  card->forget_objects();
+  login();
+  spent();
+  ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
+  EXPECT_LE(spent(), 9u);
+  ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
+  EXPECT_EQ(spent(), 2u);
+}
+
 TEST_F(KzidCost, WholeListAndBodies) {
   const auto found = list();
   const auto listed = spent();

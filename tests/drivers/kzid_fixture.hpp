@@ -16,21 +16,11 @@ namespace kilt::test {
 inline constexpr const char* id_pin = "1234";
 inline constexpr const char* id_puk = "87654321";
 
-/// What of a listing must not change: labels and ids of everything.
-inline std::vector<std::string> names_of(const card::Directory& found) {
-  std::vector<std::string> all;
-  for (const auto& o : found.keys)
-    all.push_back("key " + o.label + " " + to_hex(o.id));
-  for (const auto& o : found.public_keys)
-    all.push_back("public " + o.label + " " + to_hex(o.id));
-  for (const auto& o : found.certificates)
-    all.push_back("certificate " + o.label + " " + to_hex(o.id));
-  std::sort(all.begin(), all.end());
-  return all;
-}
-
 class Kzid : public ::testing::Test {
  protected:
+  static constexpr const char* its_user_pin = id_pin;
+  static constexpr std::size_t its_key_bits = 2048;
+
   explicit Kzid(const char* profile = "kzid", sim::ChipOptions options = with_seed())
       : bench(profile, std::move(options)) {
     ::setenv("XDG_DATA_HOME", directory.file("data").c_str(), 1);

@@ -161,6 +161,20 @@ TEST_F(KzidBare, GeneratesButCannotName) {
   EXPECT_EQ(list().keys.size(), 1u);
 }
 
+TEST_F(KzidBare, AKeyMadeInThePlaceOfAListedOneIsNotUsed) {
+  const auto listed = list().keys.at(0);
+  make_pair("7");
+  bare();
+  login();
+  const auto stale = card->sign(listed, Scheme::rsa_pkcs1, text);
+  ASSERT_FALSE(stale.ok());
+  EXPECT_EQ(stale.error().kind, ErrorKind::not_found) << why(stale);
+  const auto now = list().keys.at(0);
+  EXPECT_EQ(now.ref, listed.ref);
+  EXPECT_TRUE(
+      fits(*card->read_public_key(now.ref), text, card->sign(now, Scheme::rsa_pkcs1, text)));
+}
+
 TEST_F(KzidBare, LosesNoKeyThatItOnceCallsEmpty) {
   login();
   const auto value = *card->read_public_key(list().keys[0].ref);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "apdu/trace.hpp"
 #include "drivers/certificate.hpp"
@@ -134,7 +135,8 @@ class RealCard : public ScriptedTransport {
     ++resets;
     return {};
   }
-  std::vector<std::string> strange;  ///< commands that no real card was seen to take
+  std::vector<std::string> strange;   ///< commands that no real card was seen to take
+  std::map<std::uint8_t, Bytes> odd;  ///< answers for key objects, instead of what was seen
   int resets = 0;
   Bytes atr_ = test::atr;
 
@@ -143,6 +145,8 @@ class RealCard : public ScriptedTransport {
     const auto& steps = file_.steps;
     const std::uint8_t ins = wire.size() > 1 ? wire[1] : 0;
     const bool goes_on = ins == 0xC0;
+    // GET DATA names the object behind 4D, length, FF, A0.
+    if (ins == 0xCB && wire.size() > 9 && odd.contains(wire[9])) return odd.at(wire[9]);
     // A signature is made with the key of the last MSE, which stands before it in the file.
     const std::size_t from = ins == 0x88 ? environment_ : goes_on ? next_ : 0;
     for (std::size_t i = from; i < (goes_on ? next_ + 1 : steps.size()); ++i) {
@@ -229,9 +233,57 @@ TEST_F(KzidOnRealCard, NoGuessReachesIt) {
   EXPECT_THAT(real->strange, IsEmpty());
 }
 
+TEST_F(KzidOnRealCard, SaysBeforehandWhatTheGuardKeepsBack) {
+  using card::Work;
+  const auto guarded = {Work::change, Work::remove, Work::change_pin, Work::unblock_pin};
+  for (const auto work : {Work::generate, Work::import, Work::install, Work::initialise})
+    EXPECT_TRUE(card->allows(work).ok()) << static_cast<int>(work);
+  for (const auto work : guarded) {
+    const auto allowed = card->allows(work);
+    ASSERT_FALSE(allowed.ok()) << static_cast<int>(work);
+    EXPECT_EQ(allowed.error().kind, ErrorKind::refused);
+  }
+  card->link().set_permissions({true, true});
+  for (const auto work : guarded)
+    EXPECT_TRUE(card->allows(work).ok()) << static_cast<int>(work);
+  EXPECT_THAT(real->sent, IsEmpty());
+  insert(from_hex("3B771800004B4153414B4944").value());
+  for (const auto work : {Work::generate, Work::install, Work::change_pin, Work::remove})
+    EXPECT_FALSE(card->allows(work).ok()) << static_cast<int>(work);
+}
+
+TEST_F(KzidOnRealCard, AnOddAnswerForAKeyObjectHidesNoOther) {
+  for (const char* odd : {"6985", "6A80", "6982", "6D00", "6900"}) {
+    SCOPED_TRACE(odd);
+    insert(atr);
+    real->odd[9] = real->odd[10] = from_hex(odd).value();
+    auto found = card->list();
+    ASSERT_TRUE(found.ok()) << why(found);
+    EXPECT_EQ(found->keys.size(), 2u);
+    EXPECT_TRUE(card->serial().ok());
+    insert(atr);
+    real->odd[7] = from_hex(odd).value();
+    found = card->list();
+    ASSERT_TRUE(found.ok()) << why(found);
+    ASSERT_EQ(found->keys.size(), 1u);
+    EXPECT_EQ(found->keys[0].label, "key 8");
+    EXPECT_EQ(*card->serial(), to_hex(found->keys[0].id).substr(0, 16));
+    real->odd[8] = Bytes{0x90};
+    card->forget_objects();
+    EXPECT_FALSE(card->list().ok()) << "that is no answer";
+  }
+  insert(atr);
+  real->odd[7] = from_hex("6982").value();
+  EXPECT_EQ(card->list()->keys.size(), 1u);
+  real->odd.clear();
+  ASSERT_TRUE(card->login(Role::user, pin()).ok());
+  EXPECT_EQ(card->list()->keys.size(), 2u) << "a login may open it";
+}
+
 TEST_F(KzidOnRealCard, NoPairIsGeneratedOverAnother) {
   ASSERT_TRUE(card->login(Role::user, pin()).ok());
   card::GenerateRequest request;
+  request.usage.sign = true;
   const auto made = card->generate(request);
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().kind, ErrorKind::no_space);
@@ -285,6 +337,9 @@ TEST_F(KzidOnRealCard, UnprovenCardsAreSentNothing) {
     EXPECT_EQ(info->serial.size(), 16u);
     EXPECT_FALSE(may_guess(info->serial) || may_guess(*card->serial()))
         << "it would be leave for every card of the make";
+    card::Config config;
+    config.allow_assumed = {to_hex(real->atr())};
+    EXPECT_TRUE(config.allows_assumed(info->serial, real->atr())) << "that is what its owner wants";
     EXPECT_EQ(card->list().error().kind, ErrorKind::refused);
     const auto login = card->login(Role::user, pin());
     ASSERT_FALSE(login.ok());

@@ -90,6 +90,14 @@ TEST_F(Kzid, WhatItCannotItSays) {
   EXPECT_EQ(card->initialise("label", secret(id_puk)).error().kind, ErrorKind::unsupported);
   for (const std::size_t bits : {1024, 4096})
     EXPECT_EQ(card->generate(key_request("x", bits)).error().kind, ErrorKind::unsupported);
+  auto request = key_request("x", 2048);
+  for (const bool decrypts : {true, false}) {
+    request.usage = {};
+    request.usage.decrypt = request.usage.unwrap = decrypts;
+    const auto made = card->generate(request);
+    ASSERT_FALSE(made.ok()) << "a key that is not to sign";
+    EXPECT_EQ(made.error().kind, ErrorKind::unsupported);
+  }
   EXPECT_EQ(spent(), 0u);
 }
 

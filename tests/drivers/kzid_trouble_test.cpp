@@ -1,124 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Power cuts at every write, removal at every exchange, two programs on one card, and cards that
 // answer nonsense.
-#include <algorithm>
-#include <functional>
-
 #include "tests/drivers/kzid_fixture.hpp"
+#include "tests/drivers/trouble.hpp"
 
 namespace kilt::test {
 namespace {
 
-using card::ObjectClass;
-using card::Role;
-using card::Scheme;
-
-const Bytes text(20, 0x31);
-
-class KzidTrouble : public Kzid {
+class KzidTrouble : public Trouble<Kzid, 1> {
  protected:
-  using Kzid::Kzid;
-  using Operation = std::function<Status(card::Card&)>;
-  using Cells = std::vector<std::pair<std::string, Bytes>>;
+  using Trouble::Trouble;
 
-  Cells snapshot() {
-    Cells cells;
-    for (const auto& name : bench.nvram.cells_with_prefix(""))
-      cells.emplace_back(name, *bench.nvram.read(name));
-    return cells;
-  }
-  void restore(const Cells& cells) {
-    bench.nvram.before_write = nullptr;
-    bench.nvram.erase_all();
-    for (const auto& [name, value] : cells)
-      bench.nvram.write(name, value);
-    reinsert();
-  }
   void prove(const card::KeyPair& pair) {
     const auto signature = card->sign(pair.private_key, Scheme::rsa_pkcs1, text);
     EXPECT_TRUE(fits(pair.public_key, text, signature));
-  }
-
-  /// Cuts the power before each write of `operation` in turn. Afterwards the card shows the old
-  /// state or the new, and the operation, done again where it was not finished, gives the new.
-  void tear(const Operation& operation, const card::KeyPair* witness = nullptr) {
-    const auto start = snapshot();
-    login();
-    const auto before = names_of(list());
-    const auto done = operation(*card);
-    ASSERT_TRUE(done.ok()) << why(done);
-    reinsert();
-    const auto after = names_of(list());
-    ASSERT_NE(before, after);
-    for (std::uint64_t cut = 1;; ++cut) {
-      restore(start);
-      login();
-      const auto base = bench.nvram.writes();
-      bool was_cut = false;
-      bench.nvram.before_write = [&](std::uint64_t n) {
-        if (n - base != cut) return;
-        was_cut = true;
-        throw sim::PowerCut{};
-      };
-      (void)operation(*card).ok();
-      bench.nvram.before_write = nullptr;
-      if (!was_cut) {
-        EXPECT_GT(cut, 1u);
-        return;
-      }
-      reinsert();
-      login();
-      if (witness) prove(*witness);
-      const auto seen = names_of(list());
-      ASSERT_TRUE(seen == before || seen == after)
-          << "after a cut at write " << cut << ": " << ::testing::PrintToString(seen);
-      if (seen == after) continue;
-      const auto again = operation(*card);
-      ASSERT_TRUE(again.ok()) << "after a cut at write " << cut << ": " << why(again);
-      reinsert();
-      ASSERT_EQ(names_of(list()), after) << "after a cut at write " << cut;
-    }
-  }
-  /// Pulls the card before each exchange of `operation` in turn.
-  void pull(const Operation& operation) {
-    const auto start = snapshot();
-    for (std::uint64_t at = 1;; ++at) {
-      restore(start);
-      login();
-      bench.exchanges = 0;
-      bench.pull_at = at;
-      const auto pulled = operation(*card);
-      if (bench.exchanges < at) return;
-      // Clean-up after a finished operation may be lost without harm.
-      if (!pulled) {
-        EXPECT_EQ(pulled.error().kind, ErrorKind::removed) << at << ": " << why(pulled);
-        EXPECT_EQ(card->login(Role::user, secret(id_pin)).error().kind, ErrorKind::removed);
-      }
-      reinsert();
-      login();
-      ASSERT_TRUE(card->list().ok());
-      const auto again = operation(*card);
-      const auto kind = again ? ErrorKind::exists : again.error().kind;
-      const bool was_done = kind == ErrorKind::exists || kind == ErrorKind::not_found;
-      ASSERT_TRUE(pulled.ok() || was_done) << at << ": " << why(again);
-    }
-  }
-
-  static Operation generating(std::string id) {
-    return [id](card::Card& c) -> Status {
-      auto made = c.generate(key_request(id, 2048, "NEW"));
-      if (!made) return made.take_error();
-      return {};
-    };
-  }
-  static Operation installing(Bytes der, std::string label = "NEW") {
-    return [der = std::move(der), label](card::Card& c) -> Status {
-      card::CertificateRequest request;
-      request.label = label;
-      auto made = c.install_certificate(request, der);
-      if (!made) return made.take_error();
-      return {};
-    };
   }
 };
 
@@ -188,6 +83,25 @@ TEST_F(KzidTrouble, PulledAtEveryExchange) {
   });
   pull([&](card::Card& c) { return c.delete_object(pair.private_key.ref); });
   pull([](card::Card& c) { return c.change_pin(Role::user, secret(id_pin), secret(id_pin)); });
+}
+
+TEST_F(KzidTrouble, SpoiledAnswersWhileAKeyIsGenerated) {
+  login();
+  const auto first = generate("0");
+  spoil(generating("1"), &first);
+}
+
+TEST_F(KzidTrouble, SpoiledAnswersWhileACertificateIsInstalled) {
+  login();
+  const auto first = generate("0");
+  spoil(installing(certificate_for(first.public_key, "Somebody", 600)), &first);
+}
+
+TEST_F(KzidTrouble, SpoiledAnswersWhileAKeyIsDeleted) {
+  login();
+  const auto first = generate("0");
+  generate("1");
+  spoil(deleting_key("1"), &first, Bytes{'1'});
 }
 
 TEST_F(KzidTrouble, PulledOrCutAWrongPinNeverCostsTwoTries) {
@@ -262,12 +176,12 @@ TEST_F(KzidShared, AnotherDirectoryIsLeftAgain) {
         return {};
       },
       [&](card::Card& c) -> Status {
-        EXPECT_EQ(names_of(*c.list()).size(), 5u);
+        EXPECT_EQ(names(*c.list()).size(), 5u);
         return {};
       },
       [&](card::Card& c) -> Status {
         c.forget_objects();
-        EXPECT_EQ(names_of(*c.list()).size(), 5u);
+        EXPECT_EQ(names(*c.list()).size(), 5u);
         return {};
       },
       [&](card::Card& c) -> Status {
@@ -319,6 +233,28 @@ TEST_F(KzidShared, LoggedOutByTheOther) {
             ErrorKind::not_logged_in);
   login();
   EXPECT_TRUE(is_by(first, card->sign(first.private_key, Scheme::rsa_pkcs1, text)));
+}
+
+TEST_F(KzidShared, AKeyMadeInThePlaceOfAListedOneIsNotUsed) {
+  const auto listed = first.private_key;
+  ASSERT_TRUE(other->delete_object(listed.ref).ok());
+  const auto made = other->generate(key_request("3", 2048, "THEIRS"));
+  ASSERT_TRUE(made.ok()) << why(made);
+  ASSERT_EQ(made->private_key.ref, listed.ref);
+  const auto unnoticed = card->sign(listed, Scheme::rsa_pkcs1, text);
+  ASSERT_FALSE(unnoticed.ok());
+  EXPECT_EQ(unnoticed.error().kind, ErrorKind::verify_failed) << "its modulus was known";
+  ASSERT_TRUE(other->logout().ok());
+  card->forget_state();  // what a new epoch makes its owner do
+  card->forget_objects();
+  login();
+  for (int i = 0; i < 2; ++i) {
+    const auto stale = card->sign(listed, Scheme::rsa_pkcs1, text);
+    ASSERT_FALSE(stale.ok());
+    EXPECT_EQ(stale.error().kind, ErrorKind::not_found) << why(stale);
+  }
+  EXPECT_TRUE(is_by(*made, card->sign(made->private_key, Scheme::rsa_pkcs1, text)));
+  EXPECT_TRUE(is_by(second, card->sign(second.private_key, Scheme::rsa_pkcs1, text)));
 }
 
 // ---- odd answers -----------------------------------------------------------------------------
@@ -377,6 +313,54 @@ TEST_F(KzidLiar, LosesNoKeyWhereAnotherProgramMakesThem) {
   first.private_key = list().keys[0];
   first.public_key = *card->read_public_key(first.private_key.ref);
   expect_nothing_lost(first, 9);
+}
+
+TEST_F(KzidTrouble, AnOddAnswerForAnEmptyKeyObjectHidesNoKey) {
+  login();
+  const auto pair = generate("1");
+  for (const char* odd : {"6985", "6A80", "6982", "6D00", "6900"}) {
+    SCOPED_TRACE(odd);
+    connect();
+    login();
+    bench.distort = [&](Bytes& answer) {
+      if (answer == Bytes{0x6A, 0x88}) answer = from_hex(odd).value();
+    };
+    EXPECT_EQ(list().keys.size(), 1u);
+    EXPECT_TRUE(card->token_info().ok());
+    prove(pair);
+    const auto made = card->generate(key_request("2", 2048, "NEW"));
+    ASSERT_FALSE(made.ok()) << "nobody knows what is in there";
+    EXPECT_EQ(made.error().kind, ErrorKind::no_space) << why(made);
+    EXPECT_NE(made.error().message().find("key object 8, 9, A"), std::string::npos) << why(made);
+    bench.distort = nullptr;
+  }
+  EXPECT_EQ(generate("2").private_key.ref.token, 8u);
+}
+
+TEST_F(KzidTrouble, AKeyThatCannotBeLookedIntoIsNeitherLostNorDoubled) {
+  login();
+  const auto pair = generate("1");
+  reinsert();
+  login();
+  bench.distort = [](Bytes& answer) {
+    if (answer == Bytes{0x61, 0x00}) answer = {0x69, 0x85};
+  };
+  EXPECT_TRUE(list().keys.empty());
+  EXPECT_FALSE(card->delete_object(pair.private_key.ref).ok());
+  const auto twin = card->generate(key_request("1", 2048, "TWIN"));
+  ASSERT_FALSE(twin.ok());
+  EXPECT_EQ(twin.error().kind, ErrorKind::exists) << why(twin);
+  const auto made = card->generate(key_request("2", 2048, "NEW"));
+  ASSERT_FALSE(made.ok()) << "its public half cannot be read";
+  EXPECT_NE(made.error().message().find("was made in key object 8"), std::string::npos)
+      << why(made);
+  bench.distort = nullptr;
+  reinsert();
+  login();
+  prove(pair);
+  const auto found = list();
+  ASSERT_EQ(found.keys.size(), 2u);
+  EXPECT_EQ(found.keys[1].label, "NEW");
 }
 
 TEST_F(KzidTrouble, TruncatedAnswersAreErrors) {

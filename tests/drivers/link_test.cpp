@@ -84,6 +84,26 @@ TEST(LinkGuard, YieldsToPermissions) {
   EXPECT_TRUE(bench.send(Evidence::related, true).ok());
 }
 
+TEST(LinkGuard, NothingIsKnownBetterThanTheCard) {
+  Bench bench(false);
+  bench.link->set_floor({Evidence::related, "[relatives §2]"});
+  EXPECT_TRUE(bench.send(Evidence::published, false).ok());
+  const auto erase = bench.send(Evidence::published, true);
+  EXPECT_EQ(erase.error().kind, ErrorKind::refused);
+  EXPECT_THAT(erase.error().message(), HasSubstr("[relatives §2]"));
+  EXPECT_THAT(bench.send(Evidence::assumed, false).error().message(), HasSubstr("[somewhere §1]"))
+      << "a guess stays the guess it was";
+
+  bench.link->set_floor({Evidence::assumed, "[strangers §3]"});
+  const auto sent = bench.reader->sent.size();
+  EXPECT_EQ(bench.send(Evidence::published, false).error().kind, ErrorKind::refused);
+  Command serial{{0x80, 0x01, 0, 0}, Evidence::published, "read the serial", "[somewhere §1]"};
+  serial.identifies = true;
+  EXPECT_EQ(bench.link->send(serial).error().kind, ErrorKind::refused)
+      << "a stranger is not even asked who it is";
+  EXPECT_EQ(bench.reader->sent.size(), sent);
+}
+
 TEST(LinkGuard, HoldsForEveryCommandOfEveryDriver) {
   std::size_t guesses = 0;
   for (const auto* driver : drivers()) {
@@ -206,6 +226,13 @@ TEST(Evidence, ReadmeSaysWhatTheDriversSay) {
   } else {
     EXPECT_EQ(readme, expected) << "KILT_WRITE_README=1 link_test renews the table";
   }
+}
+
+TEST(Evidence, AnAppletInAnotherDeviceIsARelative) {
+  const std::string table = evidence_table();
+  EXPECT_THAT(table, HasSubstr("| etoken72k | log in the user | published |"));
+  EXPECT_THAT(table,
+              HasSubstr("| jacarta-pro | log in the user | related | [facts jacarta A13] of ["));
 }
 
 TEST(Evidence, EveryCommandHasAPedigree) {

@@ -7,7 +7,7 @@ import json
 from cards import CARDS
 from harness import KILT, ForeignTest, Sim, main
 
-GENERATE, CREATE_FILE = "46", "E0"
+GENERATE, CREATE_FILE, VERIFY = "46", "E0", "20"
 UNSUPPORTED = 5
 
 
@@ -44,6 +44,32 @@ class Guard(ForeignTest):
         with Sim("--card", card.name, "--via", "vpcd", "--guard") as sim:
             info = sim.run(KILT, "--json", "info")
             self.assertEqual(json.loads(info.stdout)["data"]["model"], card.model)
+
+    def test_no_pin_is_sent_for_what_is_refused(self):
+        card = CARDS["kzid"]
+        with Sim("--card", card.name, "--via", "vpcd", "--guard") as sim:
+            made = self.generate(sim, card)
+            self.assertEqual(made.returncode, 0, made.stdout + made.stderr)
+            self.assertIn('"key 7"', " ".join(json.loads(made.stdout)["warnings"]))  # no directory, no label
+            token, before = self.serial(sim), self.sent(sim).get(VERIFY)
+            wrong, puk, new = self.write("wrong", "9999"), self.write("puk", "99999999"), self.write("new", "2468")
+            for words in (["key", "delete", "key 7", "--yes", "--token", token, "--pin-file", wrong],
+                          ["pin", "change", "--pin-file", wrong, "--new-pin-file", new],
+                          ["pin", "unblock", "--so-pin-file", puk, "--new-pin-file", new]):
+                refused = sim.run(KILT, "--json", *words, ok=None)
+                self.assertEqual(refused.returncode, UNSUPPORTED, refused.stdout + refused.stderr)
+                self.assertEqual(json.loads(refused.stdout)["error"]["kind"], "refused")
+                self.assertEqual(self.sent(sim).get(VERIFY), before, words)
+
+    def test_a_trace_of_nothing_is_no_success(self):
+        atr = "3B771800004B4153414B4944"
+        with Sim("--card", "kzid", "--atr", atr, "--via", "vpcd", "--guard") as sim:
+            done = sim.run(KILT, "--json", "trace", "record", self.path("trace"), ok=None)
+            self.assertEqual(done.returncode, UNSUPPORTED, done.stdout + done.stderr)
+            self.assertIn("ATR", json.loads(done.stdout)["error"]["hint"])
+            trace = self.read("trace").decode()
+            self.assertIn(atr, trace)
+            self.assertNotIn("\n> ", trace)
 
     def test_over_vpcd_the_simulator_lists_its_own_cards(self):
         card = CARDS["etoken72k"]

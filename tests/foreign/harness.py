@@ -35,6 +35,10 @@ class Sim:
         self.base_env = dict(os.environ, **(env or {}))
         for name in ("KILT_READERS", "KILT_SIM", "PCSCLITE_CSOCK_NAME", "KILT_CONFIG"):
             self.base_env.pop(name, None)
+        # What kilt keeps beside cards ends with them.
+        self.data = tempfile.TemporaryDirectory(prefix="kilt-data-")
+        if "XDG_DATA_HOME" not in (env or {}):
+            self.base_env["XDG_DATA_HOME"] = self.data.name
 
     def __enter__(self):
         self.errors = tempfile.TemporaryFile(mode="w+")
@@ -60,6 +64,7 @@ class Sim:
             raise AssertionError("kilt-sim did not end with its command")
         finally:
             self.errors.close()
+            self.data.cleanup()
 
     def run(self, *command, **options):
         return run(*command, env=self.env, **options)

@@ -78,13 +78,6 @@ class Unloading(ForeignTest):
                 leaked = re.search(r"definitely lost: ([\d,]+) bytes", report)
                 self.assertEqual(leaked.group(1) if leaked else "0", "0", report)
 
-    def test_valgrind_on_every_flow(self):
-        """pkcs11-tool's own test, which signs, verifies, digests, wraps (refused) and decrypts."""
-        log = self.path("valgrind.log")
-        self.sim.run("valgrind", "--error-exitcode=9", f"--log-file={log}", "pkcs11-tool", "--module", MODULE, "--login", "--pin",
-                     self.card.user_pin, "--test", timeout=900)
-        self.assertRegex(self.read("valgrind.log").decode(), r"ERROR SUMMARY: 0 errors")
-
 
 if __name__ == "__main__":
     Unloading.host = sys.argv[1] if len(sys.argv) > 1 else "socket"

@@ -107,8 +107,15 @@ SecretBytes pin() {
 KeyInfo some_key() {
   KeyInfo key;
   key.ref = {ObjectClass::private_key, 7};
+  key.id = {0x31};  // as the directory of whole_card() has it
   key.bits = 2048;
   return key;
+}
+
+GenerateRequest request() {
+  GenerateRequest made;
+  made.usage.sign = true;
+  return made;
 }
 
 void read_everything(Card& card) {
@@ -144,7 +151,7 @@ void perform(Card& card, unsigned operation) {
     case 5:
       return (void)card.set_user_pin(pin()).ok();
     case 6:
-      return (void)card.generate({}).ok();
+      return (void)card.generate(request()).ok();
     case 7:
       return (void)card.sign(some_key(), Scheme::rsa_pkcs1, Bytes(51)).ok();
     case 8:

@@ -251,6 +251,145 @@ TEST_F(Create, CopiesOfWhatCanBeCopied) {
   EXPECT_TRUE(is(C_CopyObject(session, note, odd.data(), 1, &copy), CKR_ATTRIBUTE_TYPE_INVALID));
 }
 
+TEST_F(Create, ACopyOfACertificateWithoutAnIdMayGetOne) {
+  start();
+  const auto session = open();
+  card::PublicKey key;
+  key.modulus = Bytes(128, 0xA5);
+  key.exponent = Bytes{1, 0, 1};
+  const Bytes der = certificate_for(key, "Nameless");
+  CK_OBJECT_HANDLE original = 0, copy = 0;
+  ASSERT_TRUE(is(create(session, certificate_template(der, "x", false).without(CKA_ID), &original),
+                 CKR_OK));
+  auto change = Attributes().add(CKA_ID, "given");
+  ASSERT_TRUE(is(C_CopyObject(session, original, change.data(), 1, &copy), CKR_OK));
+  EXPECT_EQ(as_text(read(session, copy, CKA_ID)), "given");
+  EXPECT_TRUE(read(session, original, CKA_ID).empty());
+  ASSERT_TRUE(is(create(session, data(false), &original), CKR_OK));
+  EXPECT_TRUE(
+      is(C_CopyObject(session, original, change.data(), 1, &copy), CKR_ATTRIBUTE_TYPE_INVALID))
+      << "data have none";
+}
+
+TEST_F(Create, WhatATemplateSaysOfACertificateIsTrue) {
+  start();
+  const auto session = open();
+  card::PublicKey key;
+  key.modulus = Bytes(128, 0xA5);
+  key.exponent = Bytes{1, 0, 1};
+  const auto good = certificate_template(certificate_for(key, "Owner"), "\x01", false);
+  CK_OBJECT_HANDLE handle = 0;
+  ASSERT_TRUE(is(create(session, good, &handle), CKR_OK));
+  const auto with = [&](CK_ATTRIBUTE_TYPE type, const Bytes& value) {
+    auto from = good;
+    return create(session, from.add(type, value));
+  };
+  for (const CK_ATTRIBUTE_TYPE type :
+       {CKA_CHECK_VALUE, CKA_START_DATE, CKA_END_DATE, CKA_PUBLIC_KEY_INFO}) {
+    Bytes value = read(session, handle, type);
+    ASSERT_FALSE(value.empty());
+    EXPECT_TRUE(is(with(type, value), CKR_OK)) << type;
+    EXPECT_TRUE(is(with(type, {}), CKR_OK)) << type;
+    value.back() ^= 1;  // a digit stays one
+    EXPECT_TRUE(is(with(type, value), type == CKA_PUBLIC_KEY_INFO ? CKR_ATTRIBUTE_VALUE_INVALID
+                                                                  : CKR_TEMPLATE_INCONSISTENT))
+        << type;
+  }
+  EXPECT_TRUE(is(with(CKA_CHECK_VALUE, Bytes(2)), CKR_ATTRIBUTE_VALUE_INVALID));
+  EXPECT_TRUE(is(with(CKA_START_DATE, Bytes(8, 'x')), CKR_ATTRIBUTE_VALUE_INVALID));
+  EXPECT_TRUE(is(with(CKA_URL, {'u'}), CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_TRUE(is(with(CKA_HASH_OF_ISSUER_PUBLIC_KEY, Bytes(20)), CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_TRUE(is(with(CKA_COPYABLE, {CK_TRUE}), CKR_OK));
+  EXPECT_TRUE(is(with(CKA_COPYABLE, {CK_FALSE}), CKR_TEMPLATE_INCONSISTENT));
+  auto odd = good;
+  EXPECT_TRUE(
+      is(create(session, odd.number(CKA_CERTIFICATE_CATEGORY, 4)), CKR_ATTRIBUTE_VALUE_INVALID));
+}
+
+TEST_F(Create, WhatATemplateSaysOfAPublicKeyIsTrue) {
+  start();
+  const auto session = open();
+  CK_OBJECT_HANDLE handle = 0;
+  ASSERT_TRUE(is(create(session, public_key(), &handle), CKR_OK));
+  const auto with = [&](CK_ATTRIBUTE_TYPE type, const Bytes& value) {
+    auto from = public_key();
+    return create(session, from.add(type, value));
+  };
+  for (const CK_ATTRIBUTE_TYPE type : {CKA_PUBLIC_KEY_INFO, CKA_ALLOWED_MECHANISMS})
+    EXPECT_TRUE(is(with(type, read(session, handle, type)), CKR_OK)) << type;
+  EXPECT_TRUE(is(with(CKA_PUBLIC_KEY_INFO, Bytes(20)), CKR_ATTRIBUTE_VALUE_INVALID));
+  EXPECT_TRUE(is(with(CKA_ALLOWED_MECHANISMS, Bytes(8)), CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_TRUE(is(with(CKA_START_DATE, {}), CKR_OK));
+  EXPECT_TRUE(is(with(CKA_END_DATE, Bytes(8, '2')), CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_TRUE(is(with(CKA_COPYABLE, {CK_FALSE}), CKR_TEMPLATE_INCONSISTENT));
+}
+
+TEST_F(Create, RestrictionsThatNoCardKeepsAreRefused) {
+  const auto session = user_session();
+  const auto refused = [&](CK_ATTRIBUTE_TYPE type, const Bytes& value, CK_RV rv) {
+    for (const bool is_public : {false, true}) {
+      auto one = public_template(), other = private_template();
+      (is_public ? one : other).add(type, value);
+      EXPECT_TRUE(is(generate_with(session, one, other), rv)) << type << is_public;
+    }
+  };
+  Attributes list;
+  list.number(CKA_ALLOWED_MECHANISMS, CKM_SHA256_RSA_PKCS);
+  const auto* mechanism = static_cast<const std::uint8_t*>(list.data()->pValue);
+  refused(CKA_ALLOWED_MECHANISMS, Bytes(mechanism, mechanism + sizeof(CK_ULONG)),
+          CKR_TEMPLATE_INCONSISTENT);
+  refused(CKA_ALLOWED_MECHANISMS, {}, CKR_TEMPLATE_INCONSISTENT);
+  refused(CKA_ALLOWED_MECHANISMS, Bytes(3), CKR_ATTRIBUTE_VALUE_INVALID);
+  refused(CKA_START_DATE, Bytes(8, '2'), CKR_TEMPLATE_INCONSISTENT);
+  refused(CKA_END_DATE, Bytes(7, '2'), CKR_ATTRIBUTE_VALUE_INVALID);
+  auto no_copies = public_template();
+  EXPECT_TRUE(is(generate_with(session, no_copies.flag(CKA_COPYABLE, false), private_template()),
+                 CKR_TEMPLATE_INCONSISTENT));
+  auto subject = public_template(), other_subject = private_template();
+  EXPECT_TRUE(is(generate_with(session, subject.add(CKA_SUBJECT, "one"),
+                               other_subject.add(CKA_SUBJECT, "two")),
+                 CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_TRUE(find(session).empty()) << "nothing was made";
+}
+
+TEST_F(Create, HarmlessWordsOfAPairAreTaken) {
+  const auto session = user_session();
+  auto one = public_template(), other = private_template();
+  one.add(CKA_START_DATE, "").add(CKA_END_DATE, "").flag(CKA_COPYABLE, true);
+  other.add(CKA_START_DATE, "").add(CKA_END_DATE, "").flag(CKA_COPYABLE, true);
+  ASSERT_TRUE(is(generate_with(session, one, other), CKR_OK));
+  const auto key = find(session, Attributes().number(CKA_CLASS, CKO_PRIVATE_KEY)).at(0);
+  auto again = private_template("\x02");
+  again.add(CKA_ALLOWED_MECHANISMS, read(session, key, CKA_ALLOWED_MECHANISMS));
+  EXPECT_TRUE(is(generate_with(session, public_template(), again), CKR_OK)) << "what it will say";
+}
+
+TEST_F(Create, AUsageForbiddenToOneHalfIsForbiddenToThePair) {
+  const auto session = user_session();
+  const auto half = Attributes().number(CKA_MODULUS_BITS, 1024);
+  auto one = half;
+  ASSERT_TRUE(is(generate_with(session, one.flag(CKA_ENCRYPT, false), private_template()), CKR_OK));
+  for (const auto key : find(session)) {
+    const bool is_public = read(session, key, CKA_CLASS)[0] == CKO_PUBLIC_KEY;
+    const auto flag = [&](CK_ATTRIBUTE_TYPE of_public, CK_ATTRIBUTE_TYPE of_private) {
+      return read(session, key, is_public ? of_public : of_private);
+    };
+    EXPECT_EQ(flag(CKA_ENCRYPT, CKA_DECRYPT), Bytes{CK_FALSE});
+    EXPECT_EQ(flag(CKA_VERIFY, CKA_SIGN), Bytes{CK_TRUE});
+  }
+  const auto both = [&](CK_ATTRIBUTE_TYPE of_public, CK_ATTRIBUTE_TYPE of_private) {
+    auto public_half = half;
+    auto private_half = private_template("\x02");
+    return generate_with(session, public_half.flag(of_public, false),
+                         private_half.flag(of_private, true));
+  };
+  EXPECT_TRUE(is(both(CKA_VERIFY, CKA_SIGN), CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_TRUE(is(both(CKA_ENCRYPT, CKA_DECRYPT), CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_TRUE(is(both(CKA_VERIFY_RECOVER, CKA_SIGN_RECOVER), CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_TRUE(is(both(CKA_WRAP, CKA_UNWRAP), CKR_TEMPLATE_INCONSISTENT));
+  EXPECT_EQ(find(session).size(), 2U);
+}
+
 TEST_F(Create, KeyPairTemplatesAreChecked) {
   const auto session = user_session();
   const auto pub = public_template();

@@ -12,6 +12,7 @@
 
 #include "pkcs11/cryptoki.hpp"
 #include "pkcs11/function.hpp"
+#include "tests/openssl.hpp"
 #include "tests/pkcs11/bench.hpp"
 
 namespace kilt::test {
@@ -80,6 +81,7 @@ class Cryptoki : public ::testing::Test {
  protected:
   Cryptoki() {
     ::setenv("KILT_CONFIG", "", 1);  // the machine's own configuration is not tested here
+    ::setenv("XDG_DATA_HOME", kept_.file("data").c_str(), 1);
     ::unsetenv("KILT_LOG");
     ::unsetenv("KILT_TRACE");
     CK_FUNCTION_LIST* functions = nullptr;
@@ -194,6 +196,7 @@ class Cryptoki : public ::testing::Test {
     return C_Sign(session, bytes_of(message), message.size(), signature.data(), &size);
   }
 
+  TemporaryDirectory kept_;  ///< for what kilt keeps beside cards
   Bench bench;
   std::shared_ptr<BenchCard> card = std::make_shared<BenchCard>();
 };

@@ -46,8 +46,8 @@ CK_C_INITIALIZE_ARGS arguments() {
 
 /// What `check` says in a forked child: true is success.
 template <class Check>
-bool in_child(Check check) {
-  const pid_t child = ::fork();
+bool in_child(Check check, pid_t (*make_child)() = ::fork) {
+  const pid_t child = make_child();
   if (child == 0) ::_exit(check() ? 0 : 1);
   int status = -1;
   ::waitpid(child, &status, 0);
@@ -216,6 +216,33 @@ TEST_F(Module, AChildOwnsNothingUntilItInitialises) {
            C_Finalize(nullptr) == CKR_CRYPTOKI_NOT_INITIALIZED && card->exchanges == before &&
            bench.disconnects == 0;
   }));
+  EXPECT_TRUE(is(sign_once(session, key), CKR_OK));
+}
+
+// Without the handlers of fork(), as posix_spawn's relatives and bare clone() make children.
+TEST_F(Module, AChildMadeWithoutHandlersOwnsNothingEither) {
+  const auto session = user_session();
+  const auto key = generate(session).private_key;
+  const auto before = card->exchanges;
+  EXPECT_TRUE(in_child(
+      [&] {
+        CK_SESSION_INFO info{};
+        CK_ULONG count = 0;
+        return C_GetSessionInfo(session, &info) == CKR_CRYPTOKI_NOT_INITIALIZED &&
+               sign_once(session, key) == CKR_CRYPTOKI_NOT_INITIALIZED &&
+               C_GetSlotList(CK_TRUE, nullptr, &count) == CKR_CRYPTOKI_NOT_INITIALIZED &&
+               C_Logout(session) == CKR_CRYPTOKI_NOT_INITIALIZED &&
+               C_Finalize(nullptr) == CKR_CRYPTOKI_NOT_INITIALIZED && card->exchanges == before &&
+               bench.disconnects == 0;
+      },
+      ::_Fork));
+  EXPECT_TRUE(in_child(
+      [&] {
+        if (C_Initialize(nullptr) != CKR_OK || bench.disconnects != 0) return false;
+        if (bench.abandoned != 2 || card->exchanges != before) return false;
+        return C_Finalize(nullptr) == CKR_OK;
+      },
+      ::_Fork));
   EXPECT_TRUE(is(sign_once(session, key), CKR_OK));
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations as state machines: order of calls, questions for lengths, what ends an operation.
+#include <utility>
+
 #include "tests/pkcs11/module_fixture.hpp"
 
 namespace kilt::test {
@@ -108,6 +110,56 @@ TEST_F(Operations, CallsComeInOrder) {
   ASSERT_TRUE(is(sign_init(), CKR_OK));
   EXPECT_TRUE(is(C_SessionCancel(session, CKF_SIGN | CKF_DIGEST), CKR_OK));
   EXPECT_TRUE(is(C_SignUpdate(session, room.data(), 1), CKR_OPERATION_NOT_INITIALIZED));
+}
+
+TEST_F(Operations, BadArgumentsEndIt) {
+  Bytes room(128);
+  CK_ULONG size = room.size();
+  // Braces have an order, arguments have none.
+  const auto ends = [&](std::pair<CK_RV, CK_RV> calls) {
+    EXPECT_TRUE(is(calls.first, CKR_ARGUMENTS_BAD));
+    EXPECT_TRUE(is(calls.second, CKR_OPERATION_NOT_INITIALIZED));
+  };
+  const auto next = [&] { return C_SignUpdate(session, room.data(), 1); };
+  ASSERT_TRUE(is(sign_init(), CKR_OK));
+  ends({C_Sign(session, nullptr, 5, room.data(), &size), next()});
+  ASSERT_TRUE(is(sign_init(), CKR_OK));
+  ends({C_Sign(session, room.data(), 5, room.data(), nullptr), next()});
+  ASSERT_TRUE(is(sign_init(), CKR_OK));
+  ends({C_SignUpdate(session, nullptr, 5), next()});
+  ASSERT_TRUE(is(sign_init(), CKR_OK));
+  ends({C_SignFinal(session, room.data(), nullptr), next()});
+  mechanism = {CKM_RSA_PKCS, nullptr, 0};
+  ASSERT_TRUE(is(C_SignRecoverInit(session, &mechanism, pair.private_key), CKR_OK));
+  ends({C_SignRecover(session, nullptr, 5, room.data(), &size),
+        C_SignRecover(session, room.data(), 5, room.data(), &size)});
+  ASSERT_TRUE(is(C_VerifyInit(session, &mechanism, pair.public_key), CKR_OK));
+  ends({C_Verify(session, room.data(), 5, nullptr, 128), C_VerifyUpdate(session, room.data(), 1)});
+  ASSERT_TRUE(is(C_VerifyRecoverInit(session, &mechanism, pair.public_key), CKR_OK));
+  ends({C_VerifyRecover(session, nullptr, 128, room.data(), &size),
+        C_VerifyRecover(session, room.data(), 128, room.data(), &size)});
+  ASSERT_TRUE(is(C_EncryptInit(session, &mechanism, pair.public_key), CKR_OK));
+  ends({C_Encrypt(session, nullptr, 5, room.data(), &size),
+        C_EncryptFinal(session, nullptr, &size)});
+  ASSERT_TRUE(is(C_DecryptInit(session, &mechanism, pair.private_key), CKR_OK));
+  ends({C_DecryptUpdate(session, nullptr, 5, room.data(), &size),
+        C_DecryptFinal(session, nullptr, &size)});
+  mechanism = {CKM_SHA256, nullptr, 0};
+  ASSERT_TRUE(is(C_DigestInit(session, &mechanism), CKR_OK));
+  ends(
+      {C_Digest(session, nullptr, 5, room.data(), &size), C_DigestUpdate(session, room.data(), 1)});
+}
+
+TEST_F(Operations, AQuestionOfAPartNeedsAnOperation) {
+  CK_ULONG size = 0;
+  CK_BYTE part = 1;
+  EXPECT_TRUE(
+      is(C_EncryptUpdate(session, &part, 1, nullptr, &size), CKR_OPERATION_NOT_INITIALIZED));
+  EXPECT_TRUE(
+      is(C_DecryptUpdate(session, &part, 1, nullptr, &size), CKR_OPERATION_NOT_INITIALIZED));
+  mechanism = {CKM_RSA_PKCS, nullptr, 0};
+  ASSERT_TRUE(is(C_EncryptInit(session, &mechanism, pair.public_key), CKR_OK));
+  EXPECT_TRUE(is(C_EncryptUpdate(session, &part, 1, nullptr, &size), CKR_OK));
 }
 
 TEST_F(Operations, WrongBeginningsAreTold) {

@@ -2,14 +2,108 @@
 // What the module writes down: nothing unless asked, and never a PIN.
 #include "pkcs11/log.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <thread>
+#include <tuple>
+
 #include "tests/openssl.hpp"
+#include "tests/pkcs11/every_function.hpp"
 #include "tests/pkcs11/module_fixture.hpp"
 
 namespace kilt::test {
 namespace {
 
+/// Arguments for whatever function: the first number is the session, every other one the length of
+/// a secret, and octets, mechanism parameters and attributes' values are that secret.
+class AnyArguments {
+ public:
+  AnyArguments(const std::string& secret, CK_ULONG session)
+      : session_(session), size_(secret.size()) {
+    for (std::size_t i = 0; i < octets_.size(); ++i)
+      octets_[i] = static_cast<CK_BYTE>(secret[i % secret.size()]);
+    numbers_[0] = 64;  // fit, wherever a call wants to write
+    mechanism_ = {CKM_RSA_PKCS_PSS, octets_.data(), size_};
+    constexpr CK_ATTRIBUTE_TYPE types[] = {
+        CKA_VALUE,      CKA_PRIVATE_EXPONENT, CKA_PRIME_1,     CKA_PRIME_2, CKA_EXPONENT_1,
+        CKA_EXPONENT_2, CKA_COEFFICIENT,      CKA_CHECK_VALUE, CKA_URL,     CKA_VENDOR_DEFINED | 7};
+    for (std::size_t i = 0; i < attributes_.size(); ++i)
+      attributes_[i] = {types[i % std::size(types)], octets_.data(), size_};
+  }
+
+  template <class... Types>
+  CK_RV call(CK_RV (*function)(Types...)) {
+    return std::apply(function, std::tuple<Types...>{make<Types>()...});
+  }
+
+ private:
+  template <class Type>
+  Type make() {
+    if constexpr (std::is_same_v<Type, CK_ULONG>) {
+      return std::exchange(session_, size_);
+    } else if constexpr (std::is_same_v<Type, CK_BYTE*>) {
+      return octets_.data();
+    } else if constexpr (std::is_same_v<Type, CK_ULONG*>) {
+      return numbers_.data();
+    } else if constexpr (std::is_same_v<Type, CK_MECHANISM*>) {
+      return &mechanism_;
+    } else if constexpr (std::is_same_v<Type, CK_ATTRIBUTE*>) {
+      return attributes_.data();
+    } else if constexpr (std::is_same_v<Type, CK_BBOOL>) {
+      return CK_TRUE;
+    } else if constexpr (std::is_same_v<Type, CK_NOTIFY>) {
+      return nullptr;
+    } else {
+      return reinterpret_cast<Type>(room_.data());
+    }
+  }
+
+  CK_ULONG session_;
+  const CK_ULONG size_;
+  std::array<CK_BYTE, 4096> octets_{};
+  std::array<CK_ULONG, 256> numbers_{};
+  CK_MECHANISM mechanism_{};
+  std::array<CK_ATTRIBUTE, 64> attributes_{};
+  alignas(16) std::array<CK_BYTE, 4096> room_{};
+};
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
 class Secrets : public Cryptoki {
  protected:
+  std::string log_text() { return as_text(directory.read("log")); }
+  /// That a call has a first line and a last one, and neither tells the secret.
+  template <class Pointer>
+  void expect_traced(const std::string& name, Pointer function) {
+    SCOPED_TRACE(name);
+    CK_SESSION_INFO info{};
+    if (C_GetSessionInfo(session, &info) != CKR_OK) session = open();
+    const auto before = log_text().size();
+    AnyArguments(secret, session).call(function);
+    const auto text = log_text().substr(before);
+    const auto lines = lines_of(text);
+    ASSERT_GE(lines.size(), 2U);
+    const std::string who = "/" + std::to_string(::gettid()) + "] debug: " + name;
+    EXPECT_NE(lines.front().find(who), std::string::npos) << lines.front();
+    EXPECT_EQ(lines.front().find(name + " = "), std::string::npos) << lines.front();
+    EXPECT_NE(lines.back().find(who + " = CKR_"), std::string::npos) << lines.back();
+    EXPECT_EQ(text.find(secret), std::string::npos) << text;
+    EXPECT_EQ(text.find(to_hex(as_bytes(secret))), std::string::npos) << text;
+  }
+  CK_SESSION_HANDLE session = 0;
+  const std::string secret = "nobody-else-may-read-this";
+
   void TearDown() override {
     Cryptoki::TearDown();
     p11::open_log("");
@@ -21,7 +115,7 @@ TEST_F(Secrets, NeitherLogNorTraceHoldsAPin) {
   ::setenv("KILT_LOG", ("debug:" + directory.file("log")).c_str(), 1);
   ::setenv("KILT_TRACE", directory.file("trace").c_str(), 1);
   const std::string wrong = "wrong-one", fresh = "fresh-one";
-  const auto session = user_session();
+  session = user_session();
   generate(session);
   EXPECT_TRUE(
       is(C_SetPIN(session, utf8(user_pin), user_pin.size(), utf8(fresh), fresh.size()), CKR_OK));
@@ -47,7 +141,7 @@ TEST_F(Secrets, NeitherLogNorTraceHoldsAPin) {
 
 TEST_F(Secrets, CallsAreLoggedWithTheirArgumentsAndWithoutContents) {
   ::setenv("KILT_LOG", ("debug:" + directory.file("log")).c_str(), 1);
-  const auto session = user_session();
+  session = user_session();
   const auto pair = generate(session, "\x5A", "label-to-be-seen");
   const std::string contents = "contents-of-a-private-paper";
   EXPECT_TRUE(is(sign_once(session, pair.private_key, CKM_SHA256_RSA_PKCS,
@@ -76,6 +170,75 @@ TEST_F(Secrets, CallsAreLoggedWithTheirArgumentsAndWithoutContents) {
   }
   EXPECT_EQ(text.find(contents), std::string::npos);
   EXPECT_EQ(text.find(to_hex(as_bytes(contents))), std::string::npos);
+}
+
+TEST_F(Secrets, EveryFunctionIsTracedWithoutContents) {
+  ::setenv("KILT_LOG", ("debug:" + directory.file("log")).c_str(), 1);
+  session = user_session();
+  unsigned functions = 0;
+  const auto each = [&](const std::string& name, auto function) {
+    ++functions;
+    // Two take a name that anybody may read: a token's label, an interface.
+    if (name != "C_InitToken" && name != "C_GetInterface") expect_traced(name, function);
+  };
+  every_function(each);
+  EXPECT_EQ(functions, sizeof(CK_FUNCTION_LIST_3_0) / sizeof(void*) - 1);
+
+  auto before = log_text().size();
+  C_InitToken(slot_of(reader_a), utf8(secret), secret.size(), utf8("NEW" + std::string(29, ' ')));
+  CK_INTERFACE* one = nullptr;
+  C_GetInterface(utf8("PKCS 11"), nullptr, &one, 0);
+  const auto text = log_text().substr(before);
+  for (const char* seen :
+       {"C_InitToken: slot ", "pin given, label \"NEW\"", "C_InitToken = CKR_",
+        "C_GetInterface: name PKCS 11, version any", "C_GetInterface = CKR_OK"}) {
+    EXPECT_NE(text.find(seen), std::string::npos) << seen;
+  }
+  EXPECT_EQ(text.find(secret), std::string::npos);
+}
+
+TEST_F(Secrets, WhatCameOutIsLogged) {
+  ::setenv("KILT_LOG", ("debug:" + directory.file("log")).c_str(), 1);
+  session = user_session();
+  const auto pair = generate(session);
+  EXPECT_TRUE(is(sign_once(session, pair.private_key), CKR_OK));
+  EXPECT_EQ(find(session).size(), 2U);
+  EXPECT_EQ(read(session, pair.private_key, CKA_LABEL).size(), 4U);
+  CK_MECHANISM_INFO info{};
+  EXPECT_TRUE(is(C_GetMechanismInfo(slot_of(reader_a), CKM_RSA_PKCS, &info), CKR_OK));
+  EXPECT_TRUE(is(C_SetPIN(session, utf8(user_pin), 8, utf8("fresh-one"), 9), CKR_OK));
+  EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  const auto handle = [](CK_ULONG number) { return std::to_string(number); };
+  const auto text = log_text();
+  for (const std::string& seen :
+       {std::string("C_Initialize: arguments none"), std::string("C_Initialize = CKR_OK"),
+        std::string("slots asks how many"), std::string("C_GetSlotList = CKR_OK: slots 1 {"),
+        "C_OpenSession = CKR_OK: session " + handle(session),
+        "C_GenerateKeyPair = CKR_OK: public key " + handle(pair.public_key) + ", private key " +
+            handle(pair.private_key),
+        std::string("C_Sign = CKR_OK: answer (128 octets)"), std::string(", most 64"),
+        std::string("C_FindObjects = CKR_OK: objects 2 {"),
+        std::string("C_GetAttributeValue = CKR_OK: attributes {CKA_LABEL (4 octets)}"),
+        std::string(", mechanism CKM_RSA_PKCS"), std::string("C_GetMechanismInfo = CKR_OK: least "),
+        std::string("old pin given, new pin given"), std::string("C_Finalize: reserved none"),
+        std::string("C_Finalize = CKR_OK")}) {
+    EXPECT_NE(text.find(seen), std::string::npos) << seen;
+  }
+}
+
+TEST_F(Secrets, LinesOfThreadsCanBeToldApart) {
+  ASSERT_TRUE(p11::open_log("info:" + directory.file("log")));
+  std::string first, second;
+  const auto write = [](std::string& who) {
+    who = "kilt-pkcs11[" + std::to_string(::getpid()) + "/" + std::to_string(::gettid()) + "] ";
+    p11::log(p11::LogLevel::info, "here");
+  };
+  std::thread(write, std::ref(first)).join();
+  write(second);
+  EXPECT_NE(first, second);
+  const auto text = log_text();
+  EXPECT_NE(text.find(first), std::string::npos);
+  EXPECT_NE(text.find(second), std::string::npos);
 }
 
 TEST_F(Secrets, ALogLineIsOneLine) {

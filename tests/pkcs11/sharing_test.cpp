@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The card is not ours alone: resets and logouts by others, and what comes back after them.
 #include "tests/openssl.hpp"
+#include "tests/pkcs11/create_helpers.hpp"
+#include "tests/pkcs11/elsewhere.hpp"
 #include "tests/pkcs11/module_fixture.hpp"
 
 namespace kilt::test {
@@ -9,6 +11,14 @@ namespace {
 class Sharing : public Cryptoki {
  protected:
   void other_logs_out() { bench.foreign(*card, Bytes{0x80, 0x40, 0x00, 0x00}); }
+  /// Another program comes, logs in, does `work` and resets the card, as each does that logged in.
+  template <class Work>
+  void other_program(Work&& work) {
+    const auto other = somebody_else(bench, *card, user_pin);
+    ASSERT_NE(other, nullptr);
+    work(*other);
+    bench.reset(*card);
+  }
   TemporaryDirectory directory;
 };
 
@@ -80,6 +90,77 @@ TEST_F(Sharing, ObjectsOfOthersAreSeenByTheNextFirstSession) {
   EXPECT_EQ(find(session).size(), 2U);
   EXPECT_TRUE(is(C_CloseSession(session), CKR_OK));
   EXPECT_EQ(find(open()).size(), 1U) << "the public half only";
+}
+
+TEST_F(Sharing, ObjectsOfOthersAreSeenByAProgramThatStays) {
+  const auto session = user_session();
+  const auto mine = generate(session).private_key;
+  EXPECT_EQ(find(session).size(), 2U);
+  other_program([](card::Card& other) {
+    card::GenerateRequest request;
+    request.bits = 1024;
+    request.id = {0x02};
+    request.private_label = request.public_label = "SIGN";
+    request.usage.sign = true;
+    ASSERT_TRUE(other.generate(request).ok());
+  });
+  EXPECT_EQ(find(session).size(), 4U);
+  const auto theirs =
+      find(session, Attributes().number(CKA_CLASS, CKO_PRIVATE_KEY).add(CKA_ID, "\x02"));
+  ASSERT_EQ(theirs.size(), 1U);
+  EXPECT_TRUE(is(sign_once(session, theirs[0]), CKR_OK));
+  EXPECT_TRUE(is(sign_once(session, mine), CKR_OK)) << "its handle stays";
+}
+
+TEST_F(Sharing, WhatOthersDeletedIsNotFoundByAProgramThatStays) {
+  const auto session = user_session();
+  const auto mine = generate(session).private_key;
+  EXPECT_EQ(find(session).size(), 2U);
+  other_program([](card::Card& other) {
+    for (auto all = other.list(); all && !all->keys.empty(); all = other.list())
+      ASSERT_TRUE(other.delete_object(all->keys[0].ref).ok());
+    for (auto all = other.list(); all && !all->public_keys.empty(); all = other.list())
+      ASSERT_TRUE(other.delete_object(all->public_keys[0].ref).ok());
+  });
+  EXPECT_TRUE(find(session).empty());
+  EXPECT_TRUE(is(sign_once(session, mine), CKR_KEY_HANDLE_INVALID));
+}
+
+TEST_F(Sharing, ARenewedCertificateIsNotTheOldOne) {
+  const auto session = user_session();
+  const auto pair = generate(session);
+  card::PublicKey key;
+  key.modulus = read(session, pair.public_key, CKA_MODULUS);
+  key.exponent = read(session, pair.public_key, CKA_PUBLIC_EXPONENT);
+  const Bytes old = certificate_for(key, "Owner", 700), fresh = certificate_for(key, "Owner", 900);
+  auto from = certificate_template(old, "\x01");
+  CK_OBJECT_HANDLE made = 0;
+  ASSERT_TRUE(is(C_CreateObject(session, from.data(), from.size(), &made), CKR_OK));
+  EXPECT_EQ(read(session, made, CKA_VALUE), old);
+  other_program([&](card::Card& other) {
+    const auto all = other.list();
+    ASSERT_TRUE(all.ok());
+    ASSERT_EQ(all->certificates.size(), 1U);
+    ASSERT_TRUE(other.delete_object(all->certificates[0].ref).ok());
+    ASSERT_TRUE(other.install_certificate({{0x01}, "AUTH"}, fresh).ok());
+  });
+  const auto found = find(session, Attributes().number(CKA_CLASS, CKO_CERTIFICATE));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(read(session, found[0], CKA_VALUE), fresh);
+}
+
+TEST_F(Sharing, ALoginOfAnotherProgramIsNotOurs) {
+  const auto session = user_session();
+  generate(session);
+  EXPECT_TRUE(is(C_Logout(session), CKR_OK));
+  const Bytes right{0x00, 0x20, 0x00, 0x02, 0x08, '1', '2', '3', '4', '5', '6', '7', '8'};
+  ASSERT_EQ(bench.foreign(*card, right), 0x9000);
+  EXPECT_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+  EXPECT_TRUE(find(session, Attributes().number(CKA_CLASS, CKO_PRIVATE_KEY)).empty());
+  EXPECT_TRUE(is(login(session, ""), CKR_PIN_INCORRECT));
+  EXPECT_TRUE(is(login(session, "99999999"), CKR_PIN_INCORRECT));
+  EXPECT_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+  EXPECT_TRUE(is(login(session), CKR_OK));
 }
 
 }  // namespace

@@ -1,13 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
 // Slots and their events, tokens and what is told of them.
+#include <algorithm>
 #include <future>
+#include <optional>
 
+#include "pkcs11/module.hpp"
+#include "tests/openssl.hpp"
 #include "tests/pkcs11/module_fixture.hpp"
+#include "tests/pkcs11/test_cards.hpp"
 
 namespace kilt::test {
 namespace {
 
 using Slots = Cryptoki;
+
+/// One reader with a card in it that nobody lets us connect to.
+struct Door {
+  std::optional<ErrorKind> shut{};  ///< what asking for the readers says
+  Bytes atr{};
+  unsigned knocks = 0;
+};
+Door* the_door = nullptr;
+
+class DoorSource : public apdu::ReaderSource {
+ public:
+  Result<std::vector<apdu::ReaderState>> states() override {
+    if (the_door->shut) {
+      return Error{*the_door->shut, std::string("the door says ") + to_string(*the_door->shut)};
+    }
+    return std::vector<apdu::ReaderState>{{reader_a, true, the_door->atr, 1, true}};
+  }
+  Status wait(const std::vector<apdu::ReaderState>&, std::chrono::milliseconds) override {
+    return {};
+  }
+  void cancel() override {}
+  Result<std::unique_ptr<apdu::Transport>> connect(const std::string&) override {
+    ++the_door->knocks;
+    return Error{ErrorKind::busy, "another program holds the reader"};
+  }
+  [[nodiscard]] bool owns(const std::string& name) const override { return name == reader_a; }
+  void abandon() override {}
+};
+
+class ShutDoor : public Cryptoki {
+ protected:
+  ShutDoor() {
+    door.atr = card->chip->atr();
+    the_door = &door;
+    p11::set_readers_factory([](const std::string&) -> Result<std::unique_ptr<apdu::Readers>> {
+      std::vector<std::unique_ptr<apdu::ReaderSource>> sources;
+      sources.push_back(std::make_unique<DoorSource>());
+      return std::make_unique<apdu::Readers>(std::move(sources));
+    });
+    ::setenv("KILT_LOG", ("warn:" + directory.file("log")).c_str(), 1);
+  }
+  void TearDown() override {
+    Cryptoki::TearDown();
+    ::unsetenv("KILT_LOG");
+    the_door = nullptr;
+  }
+  [[nodiscard]] std::string said() const { return as_text(directory.read("log")); }
+  TemporaryDirectory directory;
+  Door door;
+};
+
+class EachCard : public Cryptoki, public testing::WithParamInterface<TestCard> {
+ protected:
+  EachCard() {
+    card = std::make_shared<BenchCard>(7, false, GetParam().profile);
+    bench.insert(reader_a, card);
+  }
+};
 
 std::vector<CK_SLOT_ID> slots(bool with_token) {
   CK_ULONG count = 0;
@@ -100,12 +163,69 @@ TEST_F(Slots, ACardThatNobodyKnowsIsGivenUpAtOnce) {
   EXPECT_TRUE(is(C_OpenSession(id, CKF_SERIAL_SESSION, nullptr, nullptr, &session),
                  CKR_TOKEN_NOT_RECOGNIZED));
   EXPECT_EQ(bench.connects, connects) << "asked only once";
+  EXPECT_EQ(bench.disconnects, connects) << "left to the programs that know it";
   // Another card in its place is looked at anew.
   bench.pull(reader_b);
   EXPECT_TRUE(is(C_GetTokenInfo(id, &token), CKR_TOKEN_NOT_PRESENT));
   bench.insert(reader_b, std::make_shared<BenchCard>(9));
   EXPECT_TRUE(is(C_GetTokenInfo(id, &token), CKR_OK));
 }
+
+TEST_F(ShutDoor, AReaderHeldByAnotherProgramIsPassedOver) {
+  initialize();
+  const auto ids = slots(true);
+  ASSERT_EQ(ids.size(), 1U) << "the card is there";
+  CK_TOKEN_INFO token{};
+  EXPECT_TRUE(is(C_GetTokenInfo(ids[0], &token), CKR_DEVICE_ERROR));
+  EXPECT_NE(said().find("another program holds the reader (busy)"), std::string::npos) << said();
+  // It is asked again, for the other may be gone by now.
+  const auto knocks = door.knocks;
+  CK_SESSION_HANDLE session = 0;
+  EXPECT_TRUE(
+      is(C_OpenSession(ids[0], CKF_SERIAL_SESSION, nullptr, nullptr, &session), CKR_DEVICE_ERROR));
+  EXPECT_GT(door.knocks, knocks);
+}
+
+TEST_F(ShutDoor, WhyNoReaderCanBeAskedIsInTheLog) {
+  for (const auto kind : {ErrorKind::no_permission, ErrorKind::no_service}) {
+    door.shut = kind;
+    initialize();
+    EXPECT_TRUE(slots(false).empty());
+    const auto why = std::string("no reader can be asked: the door says ") + to_string(kind);
+    EXPECT_NE(said().find(why), std::string::npos) << said();
+    // A service that comes or relents later is heard at the next question.
+    door.shut.reset();
+    EXPECT_EQ(slots(true).size(), 1U);
+    EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  }
+}
+
+TEST_P(EachCard, TakesAPinOfEveryLengthThatItNames) {
+  start();
+  const auto session = open();
+  CK_TOKEN_INFO info{};
+  ASSERT_TRUE(is(C_GetTokenInfo(slot_of(reader_a), &info), CKR_OK));
+  std::string pin = GetParam().user_pin;
+  std::vector<std::size_t> taken;
+  for (std::size_t length = 1; length <= info.ulMaxPinLen; ++length) {
+    SCOPED_TRACE(length);
+    const std::string next = std::string("2468135792468135792468135792468135").substr(0, length);
+    const CK_RV rv = C_SetPIN(session, utf8(pin), pin.size(), utf8(next), next.size());
+    // A new PIN may have to be longer than one that somebody gave the card before.
+    if (taken.empty() && rv == CKR_PIN_LEN_RANGE) continue;
+    ASSERT_TRUE(is(rv, CKR_OK));
+    pin = next;
+    taken.push_back(length);
+    EXPECT_TRUE(is(login(session, pin), CKR_OK));
+    EXPECT_TRUE(is(C_Logout(session), CKR_OK));
+  }
+  ASSERT_FALSE(taken.empty());
+  EXPECT_LE(taken.front(), 8U);
+  EXPECT_EQ(taken.size(), info.ulMaxPinLen + 1 - taken.front());
+  EXPECT_FALSE(token_flags() & CKF_USER_PIN_COUNT_LOW) << "no try was lost over it";
+}
+
+INSTANTIATE_TEST_SUITE_P(Cards, EachCard, testing::ValuesIn(test_cards), name_of_card);
 
 TEST_F(Slots, EventsAreToldOnceEach) {
   start();

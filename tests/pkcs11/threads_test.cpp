@@ -97,6 +97,46 @@ TEST_F(Threads, ABusyCardHoldsUpNobodyWhoNeedsItNot) {
   card->before = nullptr;
 }
 
+/// The call that is under way has its session to its end; every later one finds it closed.
+TEST_F(Threads, ClosingAllSessionsLetsTheCallUnderWayEnd) {
+  const auto session = user_session(), other = open(false);
+  const auto key = generate(session).private_key;
+  CK_MECHANISM mechanism{CKM_SHA256_RSA_PKCS, nullptr, 0};
+  ASSERT_TRUE(is(C_SignInit(session, &mechanism, key), CKR_OK));
+  CK_MECHANISM digest{CKM_SHA256, nullptr, 0};
+  ASSERT_TRUE(is(C_DigestInit(other, &digest), CKR_OK));
+  std::promise<void> inside, go_on;
+  auto released = go_on.get_future();
+  bool once = true;
+  card->before = [&](ByteView) {
+    if (!std::exchange(once, false)) return;
+    inside.set_value();
+    released.wait();
+  };
+  Bytes message{'m'}, signature(128);
+  auto signing = std::async(std::launch::async, [&] {
+    CK_ULONG size = signature.size();
+    return C_Sign(session, message.data(), 1, signature.data(), &size);
+  });
+  inside.get_future().wait();
+  auto closing =
+      std::async(std::launch::async, [&] { return C_CloseAllSessions(slot_of(reader_a)); });
+  go_on.set_value();
+  EXPECT_TRUE(is(signing.get(), CKR_OK));
+  EXPECT_TRUE(is(closing.get(), CKR_OK));
+  card->before = nullptr;
+
+  CK_ULONG size = 0;
+  EXPECT_TRUE(is(C_Sign(session, message.data(), 1, nullptr, &size), CKR_SESSION_HANDLE_INVALID));
+  EXPECT_TRUE(is(C_DigestFinal(other, nullptr, &size), CKR_SESSION_HANDLE_INVALID));
+  const auto next = open();
+  EXPECT_EQ(state(next), CKS_RW_PUBLIC_SESSION) << "the last session logs out";
+  EXPECT_TRUE(is(login(next), CKR_OK));
+  const auto keys = find(next, Attributes().number(CKA_CLASS, CKO_PRIVATE_KEY));
+  ASSERT_EQ(keys.size(), 1u);
+  EXPECT_TRUE(is(sign_once(next, keys[0]), CKR_OK));
+}
+
 TEST_F(Threads, SessionsComeAndGoFromManyThreads) {
   start();
   std::vector<std::future<bool>> workers;

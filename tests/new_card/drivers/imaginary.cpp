@@ -207,8 +207,8 @@ Status ImaginaryCard::login(Role role, const SecretBytes& pin) {
     return Error{ErrorKind::pin_length, "the PIN has 4 to 8 characters; nothing was sent"};
   if (auto status = enter(); !status) return status;
   logged_in_ = false;  // a wrong PIN ends an earlier login
-  // check() makes pin_incorrect with the tries left of 63Cx, and pin_blocked of 6983.
-  if (auto status = check(link_->send(command::verify(pin)), "checking the PIN"); !status)
+  // pin_incorrect with the tries left of 63Cx, and pin_blocked of 6983.
+  if (auto status = check_pin(link_->send(command::verify(pin)), "checking the PIN"); !status)
     return status;
   logged_in_ = true;
   return {};

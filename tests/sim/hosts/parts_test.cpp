@@ -67,7 +67,7 @@ TEST(Masking, HidesBodiesOfPinCommandsInAnyClass) {
 TEST(Masking, HidesWhatWasDeciphered) {
   const std::string path = ::testing::TempDir() + "kilt-meter-trace";
   Meter meter;
-  ASSERT_TRUE(meter.trace_to(path, "kaztoken"));
+  ASSERT_TRUE(meter.trace_to(path, *find_profile("kaztoken")));
   meter.exchange(hex("002A808602 0011"), hex("6103"));
   meter.exchange(hex("00C0000003"), hex("5151519000"));
   meter.exchange(hex("0084000003"), hex("7171719000"));
@@ -76,6 +76,129 @@ TEST(Masking, HidesWhatWasDeciphered) {
   EXPECT_THAT(trace, HasSubstr("> 00 C0 00 00 03\n< {any:3} 90 00\n"));
   EXPECT_THAT(trace, HasSubstr("< 71 71 71 90 00\n"));
   std::remove(path.c_str());
+}
+
+struct Said {
+  const char* command;
+  const char* answer;
+};
+
+/// The trace of a conversation with this card; empty where it was not built in.
+std::string trace_of(const char* card, const std::vector<Said>& conversation) {
+  const auto* profile = find_profile(card);
+  if (profile == nullptr) return {};
+  const std::string path = ::testing::TempDir() + "kilt-meter-life-" + card;
+  Meter meter;
+  EXPECT_TRUE(meter.trace_to(path, *profile));
+  for (const auto& said : conversation) {
+    meter.exchange(hex(said.command), hex(said.answer));
+    meter.unanswered(hex(said.command), "card removed");
+  }
+  std::ifstream file(path);
+  const std::string trace{std::istreambuf_iterator<char>(file), {}};
+  std::remove(path.c_str());
+  EXPECT_FALSE(trace.empty());
+  return trace;
+}
+
+/// Neither as hex nor as text.
+void expect_hidden(std::string trace, std::initializer_list<const char*> secrets) {
+  for (const char* secret : secrets)
+    EXPECT_THAT(trace, Not(HasSubstr(as_text(hex(secret))))) << secret;
+  std::erase(trace, ' ');
+  for (const char* secret : secrets)
+    EXPECT_THAT(trace, Not(HasSubstr(secret)));
+}
+
+constexpr const char* user_pin = "31323334353637383930";
+constexpr const char* officer_pin = "3837363534333231";
+constexpr const char* plain_text = "68656C6C6F";
+constexpr const char* plain_tail = "51525354";
+constexpr const char* key_part = "A1A2A3A4";
+constexpr const char* key_tail = "B1B2B3B4";
+
+const std::vector<Said>& life_of_laser() {
+  static const auto& life = *new std::vector<Said>{
+      {"00E0080037 6235 8A0104 83020010 80020010 850EC0010000AA041000000000001010"
+       "860E00FF001000FF001000FF00FF0000 81083837363534333231",
+       "9000"},
+      {"00E0080039 6237 8A0104 83020020 80020010 850EC0010000AA041000000000001010"
+       "860E00FF003000FF001000FF00100000 810A31323334353637383930",
+       "9000"},
+      {"10E0080004 62358A01", "9000"},
+      {"00E008000A 81083837363534333231", "9000"},
+      {"0CE008000A 81083837363534333231", "6987"},
+      {"00E008000C 810A31323334353637383930", "6A80"},
+      {"00E00800FF 810A31323334353637383930", "6700"},
+      {"002000000A 31323334353637383930", "9000"},
+      {"8C2400001D 871101C2BC13A7ADD08F63F399856FA92F807D8E08E6332690A8DD32EB00",
+       "990290008E08E9FAB984023A8C149000"},
+      {"802400000C 620A 8108 3837363534333231", "6982"},
+      {"802C0000", "9000"},
+      {"9024000008 62089304 A1A2A3A4", "9000"},
+      {"8024000004 B1B2B3B4", "9000"},
+      {"002A800A06 820401020304 00", "8005 68656C6C6F 9000"},
+      {"002A800C06 820401020304 00", "6104"},
+      {"00C0000004", "51525354 9000"},
+  };
+  return life;
+}
+
+const std::vector<Said>& life_of_etoken() {
+  static const auto& life = *new std::vector<Said>{
+      {"8017000008", "0102030405060708 9000"},
+      {"801100200A 1008 3837363534333231", "9000"},
+      {"8011002015 1008 3837363534333231", "6700"},
+      {"80DB003106 1304 A1A2A3A4", "9000"},
+      {"80DB013106 1404 B1B2B3B4", "9000"},
+      {"802400200C 0F04 01020304 1004 A1A2A3A4", "9000"},
+      {"802C00200C 0F04 01020304 1004 B1B2B3B4", "9000"},
+      {"808E000012 0F04 01020304 1004 A1A2A3A4 2104 6B696C74", "9000"},
+      {"800C033106 100401020304 00", "1005 68656C6C6F 9000"},
+      {"800C0331000006 100401020304 0000", "1004 51525354 9000"},
+  };
+  return life;
+}
+
+TEST(Masking, ALifeOfJacarta) {
+  for (const char* card : {"jacarta", "jacarta-combined"}) {
+    if (find_profile(card) == nullptr) GTEST_SKIP();
+    auto life = life_of_laser();
+    life.push_back(
+        {"00E0080026 6224 8A0104 83020041 80020100 8505050C2000A3"
+         "860E0000002000FF0000002000200020 7100",
+         "9000"});
+    life.push_back({"002A9E8A05 8003313131 00", "5A5B5C 9000"});
+    const auto trace = trace_of(card, life);
+    expect_hidden(trace, {user_pin, officer_pin, plain_text, plain_tail, key_part, key_tail});
+    EXPECT_THAT(trace, HasSubstr("> 00 E0 08 00 {pin}\n< 90 00\n"));
+    EXPECT_THAT(trace, HasSubstr("< {any:7} 90 00\n"));
+    EXPECT_THAT(trace, HasSubstr("85 05 05 0C 20 00 A3")) << "a key object without a value";
+    EXPECT_THAT(trace, HasSubstr("< 5A 5B 5C 90 00\n")) << "a signature";
+  }
+}
+
+TEST(Masking, ALifeOfTheETokensApplet) {
+  for (const char* card : {"etoken72k", "etoken5110", "jacarta-pro", "jacarta-combined"}) {
+    if (find_profile(card) == nullptr) GTEST_SKIP();
+    const auto trace = trace_of(card, life_of_etoken());
+    expect_hidden(trace, {officer_pin, plain_text, plain_tail, key_part, key_tail});
+    EXPECT_THAT(trace, HasSubstr("> 80 11 00 20 {pin}\n< 90 00\n"));
+    EXPECT_THAT(trace, HasSubstr("< 01 02 03 04 05 06 07 08 90 00\n")) << "the challenge alone";
+  }
+}
+
+TEST(Masking, ALifeOfCardsWithIsosCommandsAlone) {
+  for (const char* card : {"kaztoken", "kzid"}) {
+    if (find_profile(card) == nullptr) GTEST_SKIP();
+    const auto trace = trace_of(card, {{"0020000208 3837363534333231", "9000"},
+                                       {"0024000212 38373635343332313132333435363738 3930", "9000"},
+                                       {"002C000212 38373635343332313132333435363738 3930", "9000"},
+                                       {"1024000308 7F48059203 A1A2A3", "9000"},
+                                       {"002A808605 0001020304", "6105"},
+                                       {"00C0000005", "68656C6C6F 9000"}});
+    expect_hidden(trace, {user_pin, officer_pin, plain_text, "A1A2A3"});
+  }
 }
 
 TEST(AllowList, IsMadeOrExtended) {
