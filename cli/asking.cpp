@@ -12,6 +12,8 @@ namespace kilt::cli {
 namespace {
 
 std::string tries(const card::PinInfo& pin) {
+  if (!pin.tries_left && pin.failures > 0)
+    return fmt::format("tries left: unknown; {} wrong since the last right one", pin.failures);
   if (!pin.tries_left) return "tries left: unknown";
   return *pin.tries_left == 1 ? "the last try" : fmt::format("{} tries left", *pin.tries_left);
 }

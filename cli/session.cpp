@@ -22,6 +22,10 @@ std::string Session::name() const {
   return text;
 }
 
+Status Session::allows(card::Work work) {
+  return with_card([&](card::Card& card) { return card.allows(work); });
+}
+
 void Session::permit_destruction() {
   permissions_.allow_destroy = true;
   permit(permissions_);

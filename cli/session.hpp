@@ -30,6 +30,8 @@ class Session {
   void permit(card::Permissions permissions) { card_->link().set_permissions(permissions); }
   /// What the SO PIN allows to destroy, the serial being confirmed by the user.
   void permit_destruction();
+  /// Card::allows(), asked before a PIN is typed.
+  Status allows(card::Work work);
   void set_allow_assumed(bool yes);
 
   /// Runs `work(Card&)` in a transaction of its own. Never call it while a human types.

@@ -93,7 +93,7 @@ void define_run(CLI::App& app, RunText& text) {
   app.add_option("--count", options.count,
                  "write the numbers of APDUs and bytes as JSON at the end")
       ->type_name("FILE");
-  app.add_option("--trace", options.trace, "write every APDU as a vector file, PINs masked")
+  app.add_option("--trace", options.trace, "write every APDU as a vector file, secrets masked")
       ->type_name("FILE");
   app.add_option("--pinpad", options.pinpad,
                  "over pcscd: the readers have keys, and a person types PIN there whenever asked "

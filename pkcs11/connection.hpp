@@ -35,6 +35,7 @@ class Connection {
   [[nodiscard]] bool tell_removal() { return !removal_told_.exchange(true); }
   /// Who is logged in through us. Asked from any thread, without the lock.
   [[nodiscard]] std::optional<card::Role> role() const;
+  [[nodiscard]] bool is(card::Role role) const { return role_ == static_cast<int>(role); }
   /// Another number for each login, 0 while nobody is logged in. Asked from any thread.
   [[nodiscard]] unsigned login_number() const { return role_ < 0 ? 0 : logins_.load(); }
   /// Grows when somebody else may have changed the card, and at login and logout: what was read

@@ -24,7 +24,7 @@ void ObjectStore::add_statements() {
 }
 
 bool ObjectStore::visible(const Object& object) const {
-  return !object.is_private() || connection_.role() == card::Role::user;
+  return !object.is_private() || connection_.is(card::Role::user);
 }
 
 Object* ObjectStore::find(CK_OBJECT_HANDLE handle) {
@@ -134,7 +134,7 @@ Status ObjectStore::refresh(const card::ObjectClasses& wanted) {
 /// Which directories can hold a match. Private keys are not looked for where nobody may see them.
 card::ObjectClasses ObjectStore::classes_of(const Template& wanted) const {
   card::ObjectClasses all;
-  all.private_keys = connection_.role() == card::Role::user;
+  all.private_keys = connection_.is(card::Role::user);
   if (wanted.find(CKA_CLASS) == nullptr) return all;
   const auto one = wanted.number(CKA_CLASS);
   return {all.private_keys && one == CKO_PRIVATE_KEY, one == CKO_PUBLIC_KEY, one == CKO_CERTIFICATE,

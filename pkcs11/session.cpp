@@ -88,7 +88,7 @@ CK_RV Session::may_write(bool on_token, bool is_private) const {
   // [P11 3.1 §4.4, table 3] read-only sessions make session objects only; private objects are
   // for the user.
   if (on_token && !read_write_) return CKR_SESSION_READ_ONLY;
-  if (is_private && token_->role() != Role::user) return CKR_USER_NOT_LOGGED_IN;
+  if (is_private && !token_->is(Role::user)) return CKR_USER_NOT_LOGGED_IN;
   return CKR_OK;
 }
 

@@ -6,7 +6,7 @@
 namespace kilt::p11 {
 
 CK_RV Session::decrypt_on_card(Operation& operation, ByteView cryptogram, Output& out) {
-  if (operation.unconfirmed || token_->role() != card::Role::user) return CKR_USER_NOT_LOGGED_IN;
+  if (operation.unconfirmed || !token_->is(card::Role::user)) return CKR_USER_NOT_LOGGED_IN;
   if (!operation.cryptogram.empty() && equal(operation.cryptogram, cryptogram)) {
     return out.put(operation.plain);
   }

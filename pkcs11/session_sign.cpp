@@ -155,7 +155,7 @@ bool fits(const Operation& operation, const CardInput& input, const Bytes& signa
 }  // namespace
 
 CK_RV Session::sign_on_card(const Operation& operation, const CardInput& input, Output& out) {
-  if (operation.unconfirmed || token_->role() != card::Role::user) return CKR_USER_NOT_LOGGED_IN;
+  if (operation.unconfirmed || !token_->is(card::Role::user)) return CKR_USER_NOT_LOGGED_IN;
   const auto signature = token_->with_card([&](card::Card& card) {
     return card.sign(operation.private_key(), input.scheme, input.bytes);
   });

@@ -37,9 +37,7 @@ CK_RV Token::enter(bool read_write) {
   const Guard lock(mutex_);
   if (gone()) return CKR_DEVICE_REMOVED;
   // [P11 3.1 §5.6.1] no read-only session beside a security officer's.
-  // value_or: of `==` the compiler makes a jump that valgrind takes for one on nothing.
-  if (!read_write && role().value_or(Role::user) == Role::security_officer)
-    return CKR_SESSION_READ_WRITE_SO_EXISTS;
+  if (!read_write && is(Role::security_officer)) return CKR_SESSION_READ_WRITE_SO_EXISTS;
   // The first session begins a new look at the card: others may have been at it meanwhile.
   if (sessions_ == 0) objects_.distrust();
   ++sessions_;
@@ -96,7 +94,7 @@ CK_RV Token::initialise(const std::string& label, const SecretBytes& so_pin) {
 
 CK_RV Token::set_user_pin(const SecretBytes& pin) {
   const Guard lock(mutex_);
-  if (role() != Role::security_officer) return CKR_USER_NOT_LOGGED_IN;
+  if (!is(Role::security_officer)) return CKR_USER_NOT_LOGGED_IN;
   return settled(connection_.set_user_pin(pin));
 }
 

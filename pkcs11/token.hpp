@@ -29,6 +29,7 @@ class Token {
   void mark_gone() { connection_.mark_gone(); }
   [[nodiscard]] bool tell_removal() { return connection_.tell_removal(); }
   [[nodiscard]] std::optional<card::Role> role() const { return connection_.role(); }
+  [[nodiscard]] bool is(card::Role role) const { return connection_.is(role); }
   [[nodiscard]] unsigned login_number() const { return connection_.login_number(); }
   [[nodiscard]] std::uint64_t insertions() const { return insertions_; }
   /// The tokens that the device carries, of which this is one; empty where it is the only one.

@@ -119,6 +119,7 @@ Report install(Context& context, const Options& options) {
   if (!selected) return selected.take_error();
   Session& session = **selected;
   warn_of_dates(context, *certificate);
+  if (auto may = session.allows(card::Work::install); !may) return may.take_error();
   auto pin = ask_pin(context, session, card::Role::user, *source);
   if (!pin) return pin.take_error();
   bool begun = false;

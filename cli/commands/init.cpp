@@ -94,6 +94,7 @@ Report run(Context& context, const Options& options) {
     return sure.take_error();
   }
   session.permit_destruction();
+  if (auto may = session.allows(card::Work::initialise); !may) return may.take_error();
   auto has_officer = has_officers_pin(session);
   if (!has_officer) return has_officer.take_error();
   auto so_pin = *has_officer ? ask_pin(context, session, so, pins->officer)

@@ -92,9 +92,7 @@ Report generate(Context& context, const Options& options, std::string& headline)
   Session& session = **selected;
   auto request = request_from(options, session.model());
   if (!request) return request.take_error();
-  auto allowed =
-      session.with_card([](card::Card& card) { return card.allows(card::Work::generate); });
-  if (!allowed) return allowed.take_error();
+  if (auto may = session.allows(card::Work::generate); !may) return may.take_error();
   auto pin = ask_pin(context, session, card::Role::user, *source);
   if (!pin) return pin.take_error();
   bool begun = false;

@@ -60,11 +60,6 @@ Status has_officer(const Session& session) {
                "this kind of token has no security officer; only its issuer can unblock its PIN"};
 }
 
-/// Beforehand, so that nobody types a PIN, and no try of one is spent, for what the guard refuses.
-Status is_allowed(Session& session, card::Work work) {
-  return session.with_card([&](card::Card& card) { return card.allows(work); });
-}
-
 Report change(Context& context, const Options& options) {
   const auto role = options.so ? card::Role::security_officer : card::Role::user;
   // A PIN that is given and not used would be asked for on the terminal, where nobody may sit.
@@ -82,8 +77,7 @@ Report change(Context& context, const Options& options) {
   if (!selected) return selected.take_error();
   Session& session = **selected;
   if (auto has = has_officer(session); options.so && !has) return has.take_error();
-  if (auto allowed = is_allowed(session, card::Work::change_pin); !allowed)
-    return allowed.take_error();
+  if (auto allowed = session.allows(card::Work::change_pin); !allowed) return allowed.take_error();
   auto old_pin = ask_pin(context, session, role, *old_source);
   if (!old_pin) return refused(role, old_pin.take_error(), false);
   auto new_pin = ask_new_pin(session, role, *new_source);
@@ -112,8 +106,7 @@ Report unblock(Context& context, const Options& options) {
   if (!selected) return selected.take_error();
   Session& session = **selected;
   if (auto has = has_officer(session); !has) return has.take_error();
-  if (auto allowed = is_allowed(session, card::Work::unblock_pin); !allowed)
-    return allowed.take_error();
+  if (auto allowed = session.allows(card::Work::unblock_pin); !allowed) return allowed.take_error();
   auto so_pin = ask_pin(context, session, so, *so_source);
   if (!so_pin) return refused(so, so_pin.take_error(), false);
   auto new_pin = ask_new_pin(session, card::Role::user, *new_source);

@@ -76,6 +76,19 @@ class Etoken(OtherCard):
         self.assertEqual((error["kind"], error["tries_left"]), ("pin_incorrect", None))
         self.json("key", "generate", "--label", "X", "--bits", "1024", *self.pin(ETOKEN_PIN))
 
+    def test_wrong_pins_are_counted_where_nobody_tells_the_counter(self):
+        self.start("etoken72k")
+        wrong = ["key", "generate", "--label", "X", "--bits", "1024", *self.pin("00000000")]
+        right = ["key", "generate", "--label", "X", "--bits", "1024", *self.pin(ETOKEN_PIN)]
+        for _ in range(2):
+            self.assertEqual(self.json(*wrong, exit=PIN_REFUSED)["kind"], "pin_incorrect")
+        self.assertIn("2 wrong since the last right one", self.kilt("pin", "status").stdout)
+        for words in (wrong, right):
+            self.assertEqual(self.json(*words, exit=PIN_REFUSED)["kind"], "pin_last_try")
+        self.assertIn("--spend-last-try", self.kilt(*right, exit=PIN_REFUSED).stderr)
+        self.json(*right, "--spend-last-try")
+        self.assertNotIn("wrong", self.kilt("pin", "status").stdout)
+
 
 class SeveralApplications(OtherCard):
     def test_each_usable_one_is_a_token(self):

@@ -71,6 +71,25 @@ class Guard(ForeignTest):
             self.assertIn(atr, trace)
             self.assertNotIn("\n> ", trace)
 
+    def test_a_card_without_a_serial_is_allowed_by_its_atr(self):
+        atr = "3B771800004B4153414B4944"
+        config = self.write("kilt.toml", f'allow_assumed = ["{atr}"]\n')
+        with Sim("--card", "kzid", "--atr", atr, "--via", "vpcd", "--guard") as sim:
+            sim.run("env", f"KILT_CONFIG={config}", KILT, "trace", "record", self.path("trace"))
+            self.assertIn("\n> ", self.read("trace").decode())
+
+    def test_no_try_is_spent_on_what_an_etoken_is_not_sent(self):
+        card = CARDS["etoken72k"]
+        with Sim("--card", card.name, "--via", "vpcd", "--guard") as sim:
+            self.serial(sim)
+            before = self.sent(sim)
+            wrong, new = self.write("wrong", "9999999999"), self.write("new", "a-new-pin")
+            for words in (["key", "generate", "--label", "SIGN", "--pin-file", wrong],
+                          ["pin", "change", "--pin-file", wrong, "--new-pin-file", new]):
+                refused = sim.run(KILT, "--json", *words, ok=None)
+                self.assertEqual(refused.returncode, UNSUPPORTED, refused.stdout + refused.stderr)
+            self.assertEqual(self.sent(sim).get("11"), before.get("11"), "no login was sent")
+
     def test_over_vpcd_the_simulator_lists_its_own_cards(self):
         card = CARDS["etoken72k"]
         with Sim("--card", card.name, "--via", "vpcd") as sim:

@@ -47,6 +47,10 @@ class BenchTransport : public apdu::Transport {
     if (card_->pull_at != 0 && card_->exchanges >= card_->pull_at) take_out();
     if (gone()) return removed();
     if (!card_->chip) return Bytes{0x6D, 0x00};
+    if (card_->fail_next != 0 && command[1] == card_->fail_next) {
+      card_->fail_next = 0;
+      return Bytes{0x6F, 0x00};
+    }
     return card_->chip->transmit(command).bytes;
   }
   Status reset() override {

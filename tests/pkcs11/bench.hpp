@@ -26,6 +26,7 @@ struct BenchCard {
   std::uint64_t epoch = 1;
   std::uint64_t exchanges = 0;           ///< since somebody set it to 0
   std::uint64_t pull_at = 0;             ///< the exchange that finds the card gone; 0: never
+  std::uint8_t fail_next = 0;            ///< an INS that is answered 6F00 once, not done
   bool held = false;                     ///< a connection is inside a transaction
   std::function<void(ByteView)> before;  ///< sees commands, without any lock of the bench
 };

@@ -37,6 +37,7 @@ struct FakeState {
   card::Directory directory;
   std::string pin = "1234";
   std::optional<int> tries;  ///< as told; empty: the card does not tell
+  int failures = 0;          ///< that other processes saw
   unsigned logins = 0;       ///< PINs that reached the card
   bool logged_in = false;
   bool login_lost = false;         ///< the next signature finds nobody logged in
@@ -66,6 +67,7 @@ class FakeCard : public card::Card {
     card::PinInfo info;
     info.role = role;
     info.tries_left = state_->tries;
+    info.failures = state_->failures;
     info.blocked = state_->tries == 0;
     info.logged_in = state_->logged_in;
     return info;

@@ -121,6 +121,51 @@ TEST_F(OtherCards, WhereNobodyTellsTheCounterTwoFailuresAreEnough) {
   EXPECT_TRUE(is(login("1234"), CKR_OK));
 }
 
+TEST_F(OtherCards, WhereNobodyTellsTheCounterOtherProcessesCountToo) {
+  state->tries.reset();
+  state->failures = 3;
+  start();
+  EXPECT_TRUE(is(login("1234"), CKR_OK)) << "a person may still be right";
+  EXPECT_TRUE(is(session->logout(), CKR_OK));
+  state->failures = 4;
+  EXPECT_TRUE(is(login("1234"), CKR_FUNCTION_FAILED));
+  EXPECT_EQ(state->logins, 1U);
+  start({true, true});
+  EXPECT_TRUE(is(login("1234"), CKR_OK));
+}
+
+TEST_F(OtherCards, AChangeOfAPinWhoseEndNobodyKnowsSendsNoneAgain) {
+  const auto change = [&] {
+    return session->set_pin(SecretBytes::copy_of(as_bytes("1234")),
+                            SecretBytes::copy_of(as_bytes("5678")));
+  };
+  start();
+  ASSERT_TRUE(is(login("1234"), CKR_OK));
+  // A wrong old PIN: that on the card is what it was, and so is the login.
+  state->failure = Error{ErrorKind::pin_incorrect, "wrong", 0x63C2};
+  state->logged_in = false;
+  EXPECT_TRUE(is(change(), CKR_PIN_INCORRECT));
+  EXPECT_EQ(state->logins, 2U);
+  EXPECT_EQ(token->role(), card::Role::user);
+  state->failure = Error{ErrorKind::protocol, "an answer that makes no sense"};
+  state->logged_in = false;
+  EXPECT_TRUE(is(change(), CKR_DEVICE_ERROR));
+  EXPECT_EQ(state->logins, 2U) << "the old PIN may be a wrong one by now";
+  EXPECT_EQ(token->role(), std::nullopt);
+}
+
+TEST_F(OtherCards, AContextPinThatIsWrongDoesNotEndTheLogin) {
+  state->directory.keys[0].always_authenticate = true;
+  start();
+  ASSERT_TRUE(is(login("1234"), CKR_OK));
+  const auto handle = key();
+  CK_MECHANISM mechanism{CKM_RSA_PKCS, nullptr, 0};
+  ASSERT_TRUE(is(session->begin(Use::sign, &mechanism, handle), CKR_OK));
+  EXPECT_TRUE(is(login("0000", CKU_CONTEXT_SPECIFIC), CKR_PIN_INCORRECT));
+  EXPECT_TRUE(is(login("1234", CKU_CONTEXT_SPECIFIC), CKR_OK));
+  EXPECT_TRUE(is(finish_signing(), CKR_OK));
+}
+
 TEST_F(OtherCards, WhereNobodyTellsTheCounterALoginReturnsAtTheRiskOfOneTry) {
   // An eToken resets with every program that ends [facts etoken §5.4: stop after one 6300].
   start();

@@ -165,6 +165,24 @@ TEST_F(Pins, ABlockedOneIsUnblockedBySetPinWithTheOfficersPin) {
   EXPECT_TRUE(is(login(again, "fresh pin"), CKR_OK));
 }
 
+TEST_F(Pins, ProgramsThatRepeatAUsersPinLeaveTheOfficerTriesEnough) {
+  spend(0);
+  for (int process = 0; process < 12; ++process) {
+    start();
+    EXPECT_TRUE(is(set_pin(open(), user_pin, "fresh pin"), CKR_PIN_LOCKED));
+    EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  }
+  EXPECT_EQ(tries(1), 3U);
+}
+
+TEST_F(Pins, AFailedLogoutLeavesNoLoginBehind) {
+  const auto session = user_session();
+  card->fail_next = 0x40;
+  EXPECT_TRUE(is(C_Logout(session), CKR_DEVICE_ERROR));
+  EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  EXPECT_NE(bench.foreign(*card, Bytes{0x00, 0x20, 0x00, 0x02}), 0x9000);
+}
+
 TEST_F(Pins, AWrongOldOneDoesNotEndTheLogin) {
   const auto session = user_session();
   const auto key = generate(session).private_key;
