@@ -90,10 +90,12 @@ class Walker {
         &Walker::sign_part,    &Walker::sign_part,   &Walker::sign,        &Walker::sign,
         &Walker::sign_final,   &Walker::digest_init, &Walker::digest_part, &Walker::digest,
         &Walker::digest_final, &Walker::cancel,      &Walker::look_at_key, &Walker::create,
-        &Walker::destroy,
+        &Walker::destroy,      &Walker::find_half,   &Walker::verify_init, &Walker::verify_init,
+        &Walker::verify_part,  &Walker::verify,      &Walker::verify,      &Walker::verify_final,
+        &Walker::sign_nothing,
     };
-    constexpr Step rare[] = {&Walker::close_all, &Walker::pull, &Walker::insert, &Walker::exchange,
-                             &Walker::reset};
+    constexpr Step rare[] = {&Walker::close_all, &Walker::pull,  &Walker::insert,
+                             &Walker::exchange,  &Walker::reset, &Walker::set_pin};
     if (!model_.present && chance(3)) return insert();
     if (chance(60)) return (this->*rare[pick(std::size(rare))])();
     // Left to chance alone, hardly a walk leads all through a signature.
@@ -232,6 +234,73 @@ class Walker {
         [&](auto handle) { return C_SignFinal(handle, answer.where, &answer.size); },
         [&](auto, auto& session) { return model_.sign(session, false, kind); });
   }
+  /// Octets that are said to be there and are not.
+  void sign_nothing() {
+    const Buffer kind = buffer();
+    Answer answer(kind);
+    on_session(
+        "C_Sign of nothing", false,
+        [&](auto handle) { return C_Sign(handle, nullptr, 1, answer.where, &answer.size); },
+        [&](auto, auto& session) { return SessionModel::refuse_sign(session); });
+  }
+  /// Changes the user's PIN to what it is; an officer's would be changed in its place.
+  void set_pin() {
+    if (model_.who == Who::officer) return;
+    const std::string pin = card_.user_pin;
+    on_session(
+        "C_SetPIN", true,
+        [&](auto handle) { return C_SetPIN(handle, utf8(pin), pin.size(), utf8(pin), pin.size()); },
+        [&](auto, auto& session) { return model_.set_pin(session); });
+  }
+  /// Public keys are there for everybody.
+  void find_half() {
+    CK_OBJECT_CLASS wanted = CKO_PUBLIC_KEY;
+    CK_ATTRIBUTE what{CKA_CLASS, &wanted, sizeof wanted};
+    CK_SESSION_HANDLE session = 0;
+    const CK_RV got = on_session(
+        "C_FindObjectsInit", true,
+        [&](auto handle) { return C_FindObjectsInit(session = handle, &what, 1); },
+        [&](auto, auto& its) { return model_.begin_search(its); });
+    if (got != CKR_OK) return;
+    CK_OBJECT_HANDLE found[4];
+    CK_ULONG count = 0;
+    judge("C_FindObjects", C_FindObjects(session, found, 4, &count), CKR_OK);
+    judge("public keys found", count, 1);
+    judge("C_FindObjectsFinal", C_FindObjectsFinal(session), CKR_OK);
+    SessionModel::end_search(model_.sessions.at(session));
+    half_ = found[0], half_insertion_ = model_.insertion;
+  }
+  void verify_init() {
+    CK_MECHANISM mechanism{CKM_SHA256_RSA_PKCS, nullptr, 0};
+    on_session(
+        "C_VerifyInit", true, [&](auto handle) { return C_VerifyInit(handle, &mechanism, half_); },
+        [&](auto, auto& session) {
+          return SessionModel::begin_verify(session,
+                                            half_ != 0 && half_insertion_ == model_.insertion);
+        });
+  }
+  void verify_part() {
+    CK_BYTE part[] = {'p'};
+    on_session(
+        "C_VerifyUpdate", false, [&](auto handle) { return C_VerifyUpdate(handle, part, 1); },
+        [](auto, auto& session) { return SessionModel::verify_part(session); });
+  }
+  void verify() {
+    CK_BYTE data[] = {'d'};
+    const bool of_its_length = chance(2);
+    Bytes signature(of_its_length ? card_.bits / 8 : 20, 0x11);
+    on_session(
+        "C_Verify", false,
+        [&](auto handle) { return C_Verify(handle, data, 1, signature.data(), signature.size()); },
+        [&](auto, auto& session) { return SessionModel::verify(session, true, of_its_length); });
+  }
+  void verify_final() {
+    Bytes signature(card_.bits / 8, 0x11);
+    on_session(
+        "C_VerifyFinal", false,
+        [&](auto handle) { return C_VerifyFinal(handle, signature.data(), signature.size()); },
+        [&](auto, auto& session) { return SessionModel::verify(session, false, true); });
+  }
   void digest_init() {
     CK_MECHANISM mechanism{CKM_SHA256, nullptr, 0};
     on_session(
@@ -262,7 +331,8 @@ class Walker {
         [&](auto, auto& session) { return SessionModel::digest(session, false, kind); });
   }
   void cancel() {
-    constexpr CK_FLAGS all[] = {CKF_SIGN, CKF_DIGEST, CKF_FIND_OBJECTS, CKF_SIGN | CKF_DIGEST};
+    constexpr CK_FLAGS all[] = {CKF_SIGN, CKF_DIGEST, CKF_FIND_OBJECTS, CKF_VERIFY,
+                                CKF_SIGN | CKF_DIGEST};
     const CK_FLAGS flags = all[pick(std::size(all))];
     on_session(
         "C_SessionCancel", true, [&](auto handle) { return C_SessionCancel(handle, flags); },
@@ -309,6 +379,7 @@ class Walker {
     bench_.pull(reader_);
     model_.present = false;
     model_.unnoticed = true;
+    ++model_.insertion;
   }
   void insert() {
     if (model_.present) return;
@@ -336,6 +407,8 @@ class Walker {
   SessionModel model_;
   CK_OBJECT_HANDLE key_ = 0;
   unsigned key_login_ = 0;
+  CK_OBJECT_HANDLE half_ = 0;
+  unsigned half_insertion_ = 0;
   CK_OBJECT_HANDLE last_object_ = 0;
   CK_SESSION_HANDLE closed_ = 0;
   std::vector<std::string> history_;

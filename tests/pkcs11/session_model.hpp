@@ -15,6 +15,7 @@ enum class Who { nobody, user, officer };
 struct ModelSession {
   bool read_write = false;
   bool signing = false, sign_has_parts = false;
+  bool verifying = false, verify_has_parts = false;
   bool digesting = false, digest_has_parts = false;
   bool searching = false;
 };
@@ -33,6 +34,8 @@ class SessionModel {
   bool failed_once = false;
   /// Handles of private objects are of this login only.
   unsigned login = 0;
+  /// And handles of public ones of this insertion only.
+  unsigned insertion = 0;
   std::map<CK_OBJECT_HANDLE, CK_SESSION_HANDLE> session_objects;  ///< and whose they are
 
   [[nodiscard]] bool any_read_only() const {
@@ -152,6 +155,37 @@ class SessionModel {
     lose_token();
     return CKR_DEVICE_REMOVED;
   }
+  /// Any call of an operation whose arguments are bad ends it.
+  static CK_RV refuse_sign(ModelSession& session) {
+    session.signing = session.sign_has_parts = false;
+    return CKR_ARGUMENTS_BAD;
+  }
+  static CK_RV begin_verify(ModelSession& session, bool valid) {
+    if (session.verifying) return CKR_OPERATION_ACTIVE;
+    if (!valid) return CKR_KEY_HANDLE_INVALID;
+    session.verifying = true;
+    session.verify_has_parts = false;
+    return CKR_OK;
+  }
+  static CK_RV verify_part(ModelSession& session) {
+    if (!session.verifying) return CKR_OPERATION_NOT_INITIALIZED;
+    session.verify_has_parts = true;
+    return CKR_OK;
+  }
+  /// Of what is no signature; `of_its_length`: it could be one.
+  static CK_RV verify(ModelSession& session, bool one_shot, bool of_its_length) {
+    if (!session.verifying || (one_shot && session.verify_has_parts)) {
+      return CKR_OPERATION_NOT_INITIALIZED;
+    }
+    session.verifying = session.verify_has_parts = false;
+    return of_its_length ? CKR_SIGNATURE_INVALID : CKR_SIGNATURE_LEN_RANGE;
+  }
+  /// The right PIN is given, and stays what it is.
+  CK_RV set_pin(const ModelSession& session) {
+    if (!session.read_write) return CKR_SESSION_READ_ONLY;
+    failed_once = false;
+    return CKR_OK;
+  }
   static CK_RV begin_digest(ModelSession& session) {
     if (session.digesting) return CKR_OPERATION_ACTIVE;
     session.digesting = true;
@@ -174,6 +208,7 @@ class SessionModel {
   }
   static void cancel(ModelSession& session, CK_FLAGS flags) {
     if (flags & CKF_SIGN) session.signing = session.sign_has_parts = false;
+    if (flags & CKF_VERIFY) session.verifying = session.verify_has_parts = false;
     if (flags & CKF_DIGEST) session.digesting = session.digest_has_parts = false;
     if (flags & CKF_FIND_OBJECTS) session.searching = false;
   }
