@@ -37,6 +37,7 @@ Report carry_out(Context& context, Session& session, const Deletion& deletion, P
   auto sure = confirm_loss(context, session, deletion.loss, deletion.confirmed);
   if (!sure) return sure.take_error();
   session.permit_destruction();
+  session.note_change();
   if (auto allowed = is_allowed(session, deletion.object); !allowed) return allowed.take_error();
   auto pin = ask_pin(context, session, card::Role::user, source);
   if (!pin) return pin.take_error();

@@ -88,7 +88,7 @@ void Session::prepare_to_leave() {
 }
 
 void Session::leave() {
-  if (card_->logout()) card_->link().transport().set_leave(apdu::Leave::as_it_is);
+  if (card_->logout() && !changes_) card_->link().transport().set_leave(apdu::Leave::as_it_is);
 }
 
 }  // namespace kilt::cli

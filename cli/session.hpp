@@ -30,6 +30,9 @@ class Session {
   void permit(card::Permissions permissions) { card_->link().set_permissions(permissions); }
   /// What the SO PIN allows to destroy, the serial being confirmed by the user.
   void permit_destruction();
+  /// What is done next changes objects: the card is reset in the end, which is how other programs
+  /// notice.
+  void note_change() { changes_ = true; }
   /// Card::allows(), asked before a PIN is typed.
   Status allows(card::Work work);
   void set_allow_assumed(bool yes);
@@ -89,6 +92,7 @@ class Session {
   std::vector<card::Application> applications_;
   card::Permissions permissions_;
   std::uint64_t epoch_ = 0;
+  bool changes_ = false;
   bool epoch_known_ = false;
 };
 

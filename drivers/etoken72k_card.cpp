@@ -21,7 +21,7 @@ bool is_absent(const Error& error) {
 EtokenCard::EtokenCard(std::unique_ptr<Link> link, const CardModel& model, SideFiles side_files)
     : link_(std::move(link)),
       model_(model),
-      login_(*link_),
+      login_(*link_, [this](Role role, const Status& refusal) { (void)noted(role, refusal).ok(); }),
       files_(*link_, login_),
       objects_since_(link_->transaction()),
       failures_(std::move(side_files), ".failures") {

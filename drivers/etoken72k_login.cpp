@@ -157,11 +157,13 @@ Status Login::renew() {
     return Error{ErrorKind::not_logged_in, "the card asks for a login",
                  apdu::sw::security_status_not_satisfied.value};
   }
-  auto status = answer_challenge(*role_, key_);
+  const Role role = *role_;
+  auto status = answer_challenge(role, key_);
   if (status) return status;
   const auto kind = status.error().kind;
   if (kind != ErrorKind::pin_incorrect && kind != ErrorKind::pin_blocked) return status;
   forget();
+  refused_(role, status);
   Error lost{ErrorKind::not_logged_in,
              "the login was used up and did not return: the PIN was changed or blocked meanwhile, "
              "so nothing more is tried without being told",

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 
 #include "drivers/etoken72k_commands.hpp"
@@ -24,13 +25,16 @@ Bytes encrypt(const SecretBytes& key, ByteView iv, const SecretBytes& text);
 /// The login that *we* made, with the key to make it again.
 class Login {
  public:
-  explicit Login(Link& link) : link_(link) {}
+  /// What the card said when it refused a key that renew() sent.
+  using Refused = std::function<void(Role, const Status&)>;
+
+  Login(Link& link, Refused refused) : link_(link), refused_(std::move(refused)) {}
 
   /// With the card's salt in hand: derives the key and answers one challenge. At most one try.
   Status begin(Role role, const SecretBytes& pin, ByteView salt);
   /// A protected read may use up the login [facts etoken §5.4]: the same key once more, two
   /// commands. not_logged_in when there is no key. A refusal makes the key be forgotten, so that no
-  /// second try is ever spent by itself.
+  /// second try is ever spent by itself, and is told, for it was a wrong PIN like any other.
   Status renew();
   /// Only our side; the card's ends when the applet is selected again.
   void forget();
@@ -63,6 +67,7 @@ class Login {
   Status answer_challenge(Role role, const SecretBytes& key);
 
   Link& link_;
+  const Refused refused_;
   std::optional<Role> role_;
   std::array<bool, 2> blocked_{};
   SecretBytes key_;

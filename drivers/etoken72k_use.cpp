@@ -158,7 +158,10 @@ Result<Bytes> EtokenCard::compute_checked(const KeyInfo& key, ByteView block, bo
   const bool was_selected = files_.was_selected(path);
   const bool was_known = public_values_.contains(id);
   if (auto status = confirm_place(key); !status) return status.take_error();
-  if (was_selected && !was_known) (void)public_value(id).ok();
+  if (was_selected && !was_known) {
+    const auto learned = public_value(id);
+    if (!learned && learned.error().kind == ErrorKind::not_logged_in) return learned.error();
+  }
   bool relies_on_past = was_selected && was_known && files_.was_selected(path);
   for (;; relies_on_past = false) {
     if (!relies_on_past) {
@@ -173,9 +176,11 @@ Result<Bytes> EtokenCard::compute_checked(const KeyInfo& key, ByteView block, bo
       if (login_.role() && wants_secure_messaging(error.sw)) return cannot_sign(error.sw);
       return result;
     }
-    const auto known = public_values_.find(id);
-    if (known == public_values_.end() || is_private_power(known->second, block, *result))
-      return result;
+    const auto found = public_values_.find(id);
+    const PublicKey* known = found != public_values_.end() ? &found->second
+                             : key.value                   ? &*key.value
+                                                           : nullptr;
+    if (!known || is_private_power(*known, block, *result)) return result;
     if (relies_on_past) continue;
     return Error{ErrorKind::verify_failed,
                  "the card's result does not fit the key's public half, so it is withheld"};

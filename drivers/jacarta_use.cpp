@@ -91,6 +91,7 @@ Result<Bytes> JacartaCard::compute(const KeyInfo& key, const Command& command, B
       auto result = unwrapped(answer->data, in_object);
       if (!result) return result;
       const auto* known = known_public_key(*index);
+      if (!known && key.value) known = &*key.value;
       const bool fits =
           result->size() * 8 == key.bits && (!known || is_private_power(*known, block, *result));
       if (fits) return result;
@@ -131,14 +132,19 @@ Result<Bytes> JacartaCard::sign(const KeyInfo& key, Scheme scheme, ByteView inpu
 Result<Bytes> JacartaCard::decrypt_with(const KeyInfo& key, Scheme scheme, ByteView input) {
   auto index = index_of(key);
   if (!index) return index.take_error();
-  if (auto there = check_place(key, *index); !there) return there.take_error().within("decrypting");
+  // A padded plain text is not checked by anything, so the card is asked in any case.
+  auto there = scheme == Scheme::rsa_pkcs1 ? confirm(key) : check_place(key, *index);
+  if (there && key.value) {
+    const auto now = public_value(*index);
+    if (now && *now != *key.value) there = object_gone();
+  }
+  if (!there) return there.take_error().within("decrypting");
   if (const auto selected = select_key(*index); !selected)
     return selected.error().within("choosing the key");
   const auto answer =
       files_.send(scheme == Scheme::rsa_raw ? command::raw(input) : command::decipher(input));
   if (!answer) return answer.error().within("decrypting");
   if (answer->status == apdu::sw::wrong_data && scheme == Scheme::rsa_pkcs1) {
-    if (auto there = confirm(key); !there) return there.take_error().within("decrypting");
     return Error{ErrorKind::bad_data, "the cryptogram is not for this key, or is damaged",
                  answer->status.value};
   }
@@ -153,7 +159,7 @@ Result<Bytes> JacartaCard::decrypt_with(const KeyInfo& key, Scheme scheme, ByteV
   if (!fits) return Error{ErrorKind::protocol, "the card's plain text has an impossible length"};
   const auto* known = known_public_key(*index);
   if (scheme == Scheme::rsa_raw && known && !is_private_power(*known, input, *plain)) {
-    if (auto there = confirm(key); !there) return there.take_error().within("decrypting");
+    if (there = confirm(key); !there) return there.take_error().within("decrypting");
     return Error{ErrorKind::verify_failed,
                  "the card's plain text does not fit the key's public half, so it is withheld"};
   }

@@ -312,7 +312,8 @@ const KaztokenCard::ListedPublicKey* KaztokenCard::public_half(
   for (const auto& candidate : all) {
     if (candidate.entry.id != id || candidate.entry.bits != bits) continue;
     if (candidate.entry.reference == token) return &candidate;
-    if (!found) found = &candidate;
+    // Without an id nothing but the number says that two belong together.
+    if (!found && !id.empty()) found = &candidate;
   }
   return found;
 }

@@ -73,6 +73,13 @@ Bytes odf_line(pkcs15::Kind kind) {
                                                  path_bytes(in_application(directory_id(kind)))});
 }
 
+/// Without ODF nothing that the user makes later finds its place, and what an officer began the
+/// user may not write.
+Error cut_off() {
+  return {ErrorKind::card_state,
+          "the initialisation of the token was cut off; initialise the token again (kilt init)"};
+}
+
 bool already_there(const Status& status) {
   return !status && status.error().kind == ErrorKind::exists;
 }
@@ -298,8 +305,12 @@ Status KaztokenCard::set_user_pin(const SecretBytes& new_pin) {
     if (auto status = pins_.load(Role::user, new_pin); !status) {
       return status.take_error().within("the user PIN was unblocked, but not changed");
     }
-  } else if (auto status = create_user_pin(new_pin); !status) {
-    return status;
+  } else {
+    // Only an initialisation makes cards without a user PIN, and it makes ODF last.
+    auto exists = application_.exists();
+    if (!exists) return exists.take_error();
+    if (!*exists) return cut_off();
+    if (auto status = create_user_pin(new_pin); !status) return status;
   }
   if (auto status = list_user_pin(); !status) return status;
   return end_format();
@@ -325,6 +336,9 @@ Status KaztokenCard::end_format() {
   if (!content) return content.error().kind == ErrorKind::not_found ? Status{} : content.error();
   auto info = pkcs15::parse_token_info(*content);
   if (!info || !info->last_update.empty()) return {};
+  auto exists = application_.exists();
+  if (!exists) return exists.take_error();
+  if (!*exists) return cut_off();  // with a user PIN all the same: another program's
   const auto ended = link_->send(command::end_format());
   if (!ended) return ended.error().within("ending the initialisation");
   if (!ended->ok() && ended->status != apdu::sw::conditions_not_satisfied) {

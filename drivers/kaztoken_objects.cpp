@@ -9,6 +9,34 @@ namespace kilt::card::kaztoken {
 using pkcs15::Kind;
 using pkcs15::kind_of;
 
+namespace {
+
+/// Whether the file that an entry names holds that object's value and nothing else. Entries are
+/// written by others too, and may name the application itself, a directory or a private key. The
+/// identifiers are those that OpenSC and kilt give [facts kaztoken §10.1 #8]; a file elsewhere is
+/// left alone.
+bool is_own_file(Kind kind, const FilePath& path) {
+  const std::uint16_t id = path.back();
+  const auto is_value = [&](std::uint16_t first) {
+    return path == in_application(id) && (id & 0xFF00) == first;
+  };
+  switch (kind) {
+    case Kind::public_keys:
+      return is_value(file::public_key) ||
+             (id != 0 && path == public_key_file(static_cast<std::uint8_t>(id)));
+    case Kind::certificates:
+      return is_value(file::certificate);
+    case Kind::data:
+      return is_value(file::data) || is_value(file::private_data);
+    case Kind::private_keys:
+    case Kind::authentication:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<KaztokenCard::Found> KaztokenCard::find_entry(Kind kind, const ObjectRef& object) {
   const auto pick = [&](const auto& list) -> Result<Found> {
     if (!list) return list.error();
@@ -100,9 +128,11 @@ Status KaztokenCard::delete_object(const ObjectRef& object) {
     const Kind kind = kind_of(object.object_class);
     auto entry = find_entry(kind, object);
     if (!entry) return entry.take_error();
-    auto removed = files_.remove(entry->path);
-    if (!removed && removed.error().kind != ErrorKind::not_found)
-      return removed.take_error().within("deleting an object");
+    if (is_own_file(kind, entry->path)) {
+      auto removed = files_.remove(entry->path);
+      if (!removed && removed.error().kind != ErrorKind::not_found)
+        return removed.take_error().within("deleting an object");
+    }
     bodies_.erase(entry->path);
     public_values_.erase(entry->path);
     done = replace_entry(kind, entry->raw, std::nullopt);

@@ -66,6 +66,7 @@ Result<Bytes> KaztokenCard::compute(const KeyInfo& key, Purpose purpose, ByteVie
       return result;
     }
     const auto* known = known_public_key(key);
+    if (!known && key.value) known = &*key.value;
     if (!known || is_private_power(*known, block, *result)) return result;
     if (!relies_on_past) {
       if (auto same = confirm(key); !same) return same.take_error().within("using a key");

@@ -102,6 +102,7 @@ void KzidCard::forget_state() {
 
 void KzidCard::forget_objects() {
   keys_.forget_objects();
+  used_.clear();
   directories_.forget();
   bodies_.clear();
 }

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "drivers/card.hpp"
 #include "drivers/certificate.hpp"
@@ -107,7 +108,6 @@ class KzidCard final : public Card {
   // -- kzid_use.cpp
   std::optional<std::string> mark();
   Status noted(Role role, Status outcome);
-  bool is_only_key();
   Status confirm_described(const KeyInfo& key);
 
   // -- kzid_enrol.cpp: making
@@ -143,6 +143,7 @@ class KzidCard final : public Card {
   Pins pins_;
   Keys keys_;
   Directories directories_;
+  std::set<std::uint8_t> used_;  ///< key objects, since objects were looked at
   SideFiles side_files_;
   /// None left is for the card alone to say, which may have been unblocked elsewhere meanwhile; and
   /// asking a blocked one costs nothing.

@@ -74,13 +74,6 @@ Status KzidCard::set_user_pin(const SecretBytes& new_pin) {
   return noted(Role::user, std::move(done));
 }
 
-/// The directory was read and names one key. What kilt writes names all that the card has.
-bool KzidCard::is_only_key() {
-  if (!directories_.is_read(Kind::private_keys)) return false;
-  const auto named = described_keys();
-  return named && named->size() == 1;
-}
-
 /// not_found unless the key's place is that of the key which was listed, by what the card says now:
 /// the id in its directory, or where no directory names it the one made of its modulus. Asks only
 /// for what was forgotten, as after another program's reset. So it is not seen when a program that
@@ -120,20 +113,25 @@ Result<Bytes> KzidCard::sign(const KeyInfo& key, Scheme scheme, ByteView input) 
                                               std::to_string(longest)};
   }
   begin();
-  if (auto status = confirm_described(key); !status) return status.take_error().within("signing");
   const auto number = static_cast<std::uint8_t>(key.ref.token);
   // Between two operations another program may have set another key, and the card would compute
   // with that without a word. So what relies on the past is checked with the public key; that is
-  // read once for it, unless the card's directory names no other key.
+  // read once for it, of a key that was found to be this one still. That the directory named one
+  // key when we looked says nothing: the other program may have made a second.
+  const bool is_used_again = !used_.insert(number).second || keys_.is_set(number);
+  const bool learns = keys_.known(number) == nullptr && !key.value && is_used_again;
+  if (learns) directories_.forget();
+  if (auto status = confirm_described(key); !status) return status.take_error().within("signing");
   const KeyObject* object = keys_.known(number);
-  if (object == nullptr && keys_.is_set(number) && !is_only_key()) {
+  if (object == nullptr && learns) {
     if (auto looked = keys_.look(number); !looked) return looked.take_error().within("signing");
     object = keys_.known(number);
   }
   const bool is_known = object != nullptr && object->state == KeyObject::State::full;
+  const PublicKey* expected = is_known ? &object->key : key.value ? &*key.value : nullptr;
   // What cannot be checked relies on nothing that was set earlier.
-  if (object != nullptr && !is_known) keys_.forget_state();
-  auto signature = keys_.sign(number, input, is_known ? &object->key : nullptr);
+  if (expected == nullptr) keys_.forget_state();
+  auto signature = keys_.sign(number, input, expected);
   if (!signature && signature.error().kind == ErrorKind::not_logged_in) pins_.lost();
   return signature;
 }

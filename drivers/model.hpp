@@ -81,6 +81,9 @@ struct KeyInfo {
   bool never_extractable = false;
   bool always_authenticate = false;  ///< the card wants the PIN before every use
   bool modifiable = true;
+  /// The public half that was read of it before, if any: what the key computes must fit that. A
+  /// driver forgets what it knows when others reset the card; who holds this does not.
+  std::optional<PublicKey> value{};
 };
 
 struct PublicKeyInfo {

@@ -44,6 +44,16 @@ Status check_private_key(const RsaPrivateKey& key) {
   return {};
 }
 
+bool is_private_exponent(const RsaPrivateKey& key, ByteView exponent) {
+  Number n(key.modulus), e(key.public_exponent), p(key.prime1.view()), q(key.prime2.view());
+  Number d(exponent);
+  for (const auto* number : {&n, &e, &p, &q, &d}) {
+    if (!number->ok()) return false;
+  }
+  if (mbedtls_mpi_cmp_int(*p, 3) < 0 || mbedtls_mpi_cmp_int(*q, 3) < 0) return false;
+  return mbedtls_mpi_cmp_mpi(*d, *n) < 0 && is_exponent(e, d, p) && is_exponent(e, d, q);
+}
+
 Result<SecretBytes> private_exponent(const RsaPrivateKey& key) {
   Number e(key.public_exponent), p(key.prime1.view()), q(key.prime2.view());
   Number p_less, q_less, product, common, order, rest, exponent;

@@ -14,6 +14,10 @@ namespace kilt::card {
 /// bad_data when the components do not make one RSA key (n = pq, coefficient and exponents fit).
 [[nodiscard]] Status check_private_key(const RsaPrivateKey& key);
 
+/// Whether this is a private exponent of the key: e * d = 1 modulo p-1 and q-1, and d < n. There
+/// are several, for programs reckon modulo lcm(p-1, q-1) or modulo (p-1)(q-1).
+[[nodiscard]] bool is_private_exponent(const RsaPrivateKey& key, ByteView exponent);
+
 /// The private exponent d, e * d = 1 modulo lcm(p-1, q-1), as long as the modulus: for cards that
 /// want it beside the parts. bad_data when there is none.
 [[nodiscard]] Result<SecretBytes> private_exponent(const RsaPrivateKey& key);

@@ -84,7 +84,7 @@ void Connection::forget_login() {
   if (role_ >= 0) ++generation_;
   role_ = -1;
   pin_ = SecretBytes();
-  card_->link().transport().set_leave(apdu::Leave::as_it_is);
+  card_->link().transport().set_leave(has_changed_ ? apdu::Leave::reset : apdu::Leave::as_it_is);
 }
 
 Result<card::PinInfo> Connection::pin_status(Role role) {
@@ -109,6 +109,11 @@ bool Connection::is_count_low(const card::PinInfo& info) const {
   return (memory_of(info.role).failures > 0 || info.failures > 0) && !info.logged_in;
 }
 
+bool Connection::may_be_blocked(Role role) {
+  const auto info = with_card([&](card::Card&) { return pin_status(role); });
+  return info && (info->blocked || !info->tries_left);
+}
+
 bool Connection::has_tries_to_spare(Role role) {
   constexpr int enough = 3;
   const auto info = with_card([&](card::Card&) { return pin_status(role); });
@@ -121,6 +126,13 @@ bool Connection::is_final_try(const card::PinInfo& info) const {
   const bool is_near =
       memory_of(info.role).failures >= most_failures_here - 1 || info.failures >= most_failures - 1;
   return is_near && !info.logged_in;
+}
+
+bool Connection::may_return(const Error& error) {
+  if (error.kind != ErrorKind::not_logged_in) return false;
+  const bool is_refused = error.sw >> 8 == 0x63 || error.sw == 0x6983;
+  if (is_refused && role()) ++memory_of(*role()).failures;
+  return !is_refused;
 }
 
 bool Connection::restore_login() {
@@ -171,7 +183,10 @@ Status Connection::guard_last_try(Role role, const card::PinInfo& info) {
 void Connection::remember(Role role, const SecretBytes* pin, const Status& outcome) {
   PinMemory& memory = memory_of(role);
   if (!outcome) {
-    if (outcome.error().kind == ErrorKind::pin_incorrect) ++memory.failures;
+    if (outcome.error().kind != ErrorKind::pin_incorrect) return;
+    ++memory.failures;
+    // What was the maker's PIN is that no more.
+    if (pin != nullptr && model().factory.has(role, *pin)) memory.factory = false;
     return;
   }
   memory.failures = 0;

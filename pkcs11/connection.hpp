@@ -55,7 +55,7 @@ class Connection {
     auto transaction = begin();
     if (!transaction) return transaction.take_error();
     auto result = use(*card_);
-    if (!result && result.error().kind == ErrorKind::not_logged_in && restore_login()) {
+    if (!result && may_return(result.error()) && restore_login()) {
       result = use(*card_);
     }
     if (!result) return settle(result.take_error());
@@ -90,11 +90,16 @@ class Connection {
   [[nodiscard]] bool is_count_low(const card::PinInfo& info) const;
   /// The next wrong PIN may be the last that the card takes, as far as can be known.
   [[nodiscard]] bool is_final_try(const card::PinInfo& info) const;
+  /// The PIN is blocked, or its card does not tell.
+  [[nodiscard]] bool may_be_blocked(card::Role role);
   /// Whether a wrong PIN of this role, sent again and again by a program that takes it for another,
   /// would leave its owner tries enough. Where nobody tells the counter, one is too much.
   [[nodiscard]] bool has_tries_to_spare(card::Role role);
   /// Objects were changed by us: what was read before is old.
-  void objects_changed() { ++generation_; }
+  void objects_changed() {
+    ++generation_;
+    has_changed_ = true;
+  }
   /// For a forked child.
   void abandon() { card_->link().transport().abandon(); }
 
@@ -113,6 +118,8 @@ class Connection {
   Status checked_login(card::Role role, const SecretBytes* pin);
   Status restore_role(std::optional<card::Role> before, const SecretBytes& pin);
   [[nodiscard]] static bool is_refusal(const Error& error);
+  /// Nobody is logged in, for another reason than that a driver tried the PIN and was refused.
+  bool may_return(const Error& error);
   void remember(card::Role role, const SecretBytes* pin, const Status& outcome);
   [[nodiscard]] const PinMemory& memory_of(card::Role role) const {
     return memory_[role == card::Role::user ? 0 : 1];
@@ -130,6 +137,7 @@ class Connection {
   std::uint64_t epoch_ = 0;
   std::uint64_t generation_ = 0;
   std::uint64_t resets_ = 0;
+  bool has_changed_ = false;  ///< we changed objects: others shall notice, by a reset when we go
   SecretBytes pin_;
   PinMemory memory_[2];
   std::optional<card::TokenInfo> info_;

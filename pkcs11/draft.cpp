@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "drivers/rsa_check.hpp"
 #include "pkcs11/mechanism.hpp"
 
 namespace kilt::p11 {
@@ -147,7 +148,8 @@ CK_RV read_private_key(const Template& from, const card::CardModel& model, Draft
   info.usage.decrypt = reader.flag(CKA_DECRYPT, true);
   info.usage.unwrap = reader.flag(CKA_UNWRAP, false);
   reader.must_be(CKA_DERIVE, false);
-  // The cards take the five parts of the Chinese remainder form; the exponent follows from them.
+  // The cards take the five parts of the Chinese remainder form; the exponent follows from them,
+  // and one that does not is another key's.
   reader.require({CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT});
   reader.accept({CKA_PRIVATE_EXPONENT});
   card::RsaPrivateKey secret;
@@ -163,6 +165,9 @@ CK_RV read_private_key(const Template& from, const card::CardModel& model, Draft
   check_key_common(reader, out.object, model);
   must_agree(reader, out.object, model, {CKA_UNWRAP_TEMPLATE});
   if (const CK_RV rv = reader.finish(); rv != CKR_OK) return rv;
+  const ByteView exponent = reader.bytes(CKA_PRIVATE_EXPONENT);
+  if (!exponent.empty() && !card::is_private_exponent(secret, exponent))
+    return CKR_ATTRIBUTE_VALUE_INVALID;
   out.secret = std::move(secret);
   return check_key_size(model, card::KeyType::rsa, out.object.public_key->bits());
 }

@@ -21,12 +21,16 @@ bool differ(const Object& key, const Object& certificate) {
          certificate.certificate->key != key.public_key;
 }
 
-/// Of `object` (none of the store's) with a private key of the store's that has its id.
-CK_RV check_pair(ObjectStore& objects, CK_OBJECT_HANDLE key, const Object& certificate) {
+/// Of a certificate or public key (none of the store's) with a private key of the store's that has
+/// its id.
+CK_RV check_pair(ObjectStore& objects, CK_OBJECT_HANDLE key, const Object& other) {
   if (objects.find(key) == nullptr) return CKR_USER_NOT_LOGGED_IN;
   const auto loaded = objects.load(key, Need::body);
   if (!loaded) return report(loaded.error());
-  return differ(**loaded, certificate) ? CKR_TEMPLATE_INCONSISTENT : CKR_OK;
+  const bool is_half = other.is_key() && other.public_key && (*loaded)->public_key;
+  const bool is_wrong =
+      is_half ? other.public_key != (*loaded)->public_key : differ(**loaded, other);
+  return is_wrong ? CKR_TEMPLATE_INCONSISTENT : CKR_OK;
 }
 
 CK_RV check_certificate_of(ObjectStore& objects, CK_OBJECT_HANDLE certificate, const Object& key) {
@@ -39,7 +43,7 @@ CK_RV check_certificate_of(ObjectStore& objects, CK_OBJECT_HANDLE certificate, c
 
 CK_RV check_id(ObjectStore& objects, const Object& object, const Bytes& id) {
   const bool is_key = is_private_key(object);
-  if (id.empty() || (!is_key && !is_certificate(object))) return CKR_OK;
+  if (id.empty() || (!object.is_key() && !is_certificate(object))) return CKR_OK;
   if (auto fresh = objects.refresh({true, false, is_key, false}); !fresh)
     return report(fresh.error());
   std::vector<CK_OBJECT_HANDLE> keys, certificates;

@@ -2,6 +2,7 @@
 #include "pkcs11/log.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,13 +15,59 @@ namespace {
 
 // Plain atomics without destructors: a call that comes after the process began to end still works.
 std::atomic<LogLevel> threshold{LogLevel::off};
-std::atomic<int> target{STDERR_FILENO};
+std::atomic<int> target{STDERR_FILENO};  ///< nowhere below 0; a file of ours above stderr
+std::atomic<dev_t> device{0};            ///< of that file
+std::atomic<ino_t> inode{0};
 
 constexpr std::array<std::string_view, 5> names{"off", "error", "warn", "info", "debug"};
 
-void use_target(int fd) {
-  const int old = target.exchange(fd);
-  if (old > STDERR_FILENO) ::close(old);
+constexpr int nowhere = -1;
+
+/// The host may have closed our descriptor, and given its number to a file of its own.
+bool is_still_ours(int fd) {
+  if (fd <= STDERR_FILENO) return fd == STDERR_FILENO;
+  struct stat now {};
+  return ::fstat(fd, &now) == 0 && now.st_dev == device && now.st_ino == inode;
+}
+
+void leave_target() {
+  const int old = target.exchange(nowhere);
+  if (old > STDERR_FILENO && is_still_ours(old)) ::close(old);
+}
+
+/// Above stderr, also where the host closed that: its number is told from a file's by that.
+int open_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  const int higher = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  ::close(fd);
+  return higher;
+}
+
+bool use_file(const std::string& path) {
+  const int fd = open_file(path);
+  if (fd < 0) return false;
+  struct stat opened {};
+  if (::fstat(fd, &opened) != 0) {
+    ::close(fd);
+    return false;
+  }
+  leave_target();
+  device = opened.st_dev;
+  inode = opened.st_ino;
+  target = fd;
+  return true;
+}
+
+void write_line(std::string_view line) {
+  int fd = target.load();
+  if (fd == nowhere) return;
+  if (!is_still_ours(fd)) {
+    // Not closed: it is somebody else's. Nor the threshold changed: a new log may have begun.
+    target.compare_exchange_strong(fd, nowhere);
+    return;
+  }
+  [[maybe_unused]] const auto written = ::write(fd, line.data(), line.size());
 }
 
 }  // namespace
@@ -35,19 +82,18 @@ bool open_log(std::string_view spec) {
     if (names[i] == wanted) level = static_cast<LogLevel>(i);
   }
   if (level == LogLevel::off) return wanted == names[0];
-  int fd = STDERR_FILENO;
-  if (colon != std::string_view::npos) {
-    const std::string path(spec.substr(colon + 1));
-    fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
-    if (fd < 0) return false;
+  if (colon == std::string_view::npos) {
+    leave_target();
+    target = STDERR_FILENO;
+  } else if (!use_file(std::string(spec.substr(colon + 1)))) {
+    return false;
   }
-  use_target(fd);
   threshold = level;
   return true;
 }
 
 bool logs(LogLevel level) {
-  return level <= threshold.load(std::memory_order_relaxed);
+  return level <= threshold.load(std::memory_order_relaxed) && target != nowhere;
 }
 
 void log(LogLevel level, std::string_view text) {
@@ -64,11 +110,13 @@ void log(LogLevel level, std::string_view text) {
       static_cast<int>(::getpid()), static_cast<int>(::gettid()),
       names[static_cast<std::size_t>(level)].data());
   std::string line(head, static_cast<std::size_t>(length));
-  // A hostile label must not forge a second line.
-  for (const char c : text)
-    line += (c == '\n' || c == '\r') ? ' ' : c;
+  // A hostile label must not forge a second line, nor tell a terminal what to do.
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    line += byte < 0x20 || byte == 0x7F ? ' ' : c;
+  }
   line += '\n';
-  [[maybe_unused]] const auto written = ::write(target.load(), line.data(), line.size());
+  write_line(line);
 }
 
 }  // namespace kilt::p11

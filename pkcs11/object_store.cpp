@@ -121,7 +121,7 @@ Status ObjectStore::refresh(const card::ObjectClasses& wanted) {
       if (object.on_token()) object.forget_bodies();
     resets_ = connection_.resets();
   }
-  if (which.private_keys) suspected_ = false;
+  if (which.private_keys || which.public_keys) suspected_ = false;
   // The driver may have handed back more, but only what was asked for is complete.
   if (which.private_keys) merge(0, listed->keys);
   if (which.public_keys) merge(1, listed->public_keys);
@@ -249,7 +249,12 @@ Result<Object*> ObjectStore::load(CK_OBJECT_HANDLE handle, Need need) {
   Status loaded;
   if (need == Need::body) loaded = load_body(*object);
   if (need == Need::subject) loaded = load_subject(*object);
-  if (!loaded) return loaded.take_error();
+  if (!loaded) {
+    // Another key has its place, or nothing has: the next listing says what is there.
+    const bool is_lost = object->is_key() && loaded.error().kind == ErrorKind::not_found;
+    if (is_lost) lose(handle);
+    return loaded.take_error();
+  }
   return object;
 }
 

@@ -46,8 +46,10 @@ class ObjectStore {
     distrust();
     suspected_ = true;
   }
-  /// Lists the private keys anew if they are suspected; otherwise costs nothing.
-  Status recheck_keys() { return suspected_ ? refresh({true, false, false, false}) : Status{}; }
+  /// Lists what is suspected anew; otherwise costs nothing.
+  Status recheck_keys() {
+    return suspected_ ? refresh({connection_.is(card::Role::user), true, false, false}) : Status{};
+  }
   /// The card has something else in this object's place by now: its handle ends.
   void lose(CK_OBJECT_HANDLE handle) {
     objects_.erase(handle);

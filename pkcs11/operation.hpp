@@ -26,7 +26,7 @@ inline constexpr std::size_t use_count = 6;
 struct Operation {
   Preparation preparation;
   std::variant<card::KeyInfo, card::PublicKey> key;
-  std::optional<card::PublicKey> public_half{};  ///< of a private key, where it was read
+  CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;  ///< of a private key
   /// The card wants the PIN before this use and C_Login(CKU_CONTEXT_SPECIFIC) has not come yet.
   bool unconfirmed = false;
   unsigned login = 0;       ///< of a private key: Connection::login_number() at the beginning

@@ -19,7 +19,7 @@ struct Process {
 
   const unsigned generation;
   const pid_t pid = ::getpid();
-  Process* const inherited;  ///< the parent's, copied by fork: never used, never freed
+  Process* const inherited;  ///< the parent's, copied by fork: only its numbers are used; not freed
   SlotNumbers numbers;
   std::mutex mutex;
   std::condition_variable idle;
@@ -59,10 +59,15 @@ Process& own_process() {
   if (Process* process = current()) return *process;
   Process* old = the_process;
   auto* fresh = new Process(fork_generation, old);
+  // Other threads wait for the numbers to be there: they can find this process at once.
+  std::unique_lock<std::mutex> lock(fresh->mutex);
   if (the_process.compare_exchange_strong(old, fresh)) {
+    if (old != nullptr) fresh->numbers.inherit(old->numbers);
+    lock.unlock();
     abandon(old);
     return *fresh;
   }
+  lock.unlock();
   delete fresh;
   return *old;
 }

@@ -81,7 +81,7 @@ class Session {
   CK_RV find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mechanism, Operation& out);
   CK_RV sign_on_card(const Operation& operation, const CardInput& input, Output& out);
   CK_RV decrypt_on_card(Operation& operation, ByteView cryptogram, Output& out);
-  CK_RV failed(const Error& error);
+  CK_RV failed(const Operation& operation, const Error& error);
   CK_RV confirm(const SecretBytes* pin);
   /// Whether this session may write such an object. CKR_SESSION_READ_ONLY, CKR_USER_NOT_LOGGED_IN.
   [[nodiscard]] CK_RV may_write(bool on_token, bool is_private) const;

@@ -36,6 +36,7 @@ CK_RV put_on_card(ObjectStore& objects, Draft& draft) {
                 object);
   }
   if (const auto* info = std::get_if<card::PublicKeyInfo>(&object.info)) {
+    if (const CK_RV rv = check_id(objects, object, info->id); rv != CKR_OK) return rv;
     const card::ImportRequest request{info->id, info->label, info->usage,
                                       object.subject.value_or(Bytes{})};
     return take(connection.with_card(
@@ -75,12 +76,16 @@ CK_RV Session::create(const Template& from, CK_OBJECT_HANDLE& out) {
   if (const CK_RV rv = may_write(draft.on_token, draft.object.is_private()); rv != CKR_OK) {
     return rv;
   }
-  return token_->with_objects(
-      [&](ObjectStore& objects) { return keep(objects, draft, handle_, out); });
+  return token_->with_objects([&](ObjectStore& objects) -> CK_RV {
+    // Closed by another thread meanwhile: nobody would remove its objects any more.
+    if (closed_) return CKR_SESSION_HANDLE_INVALID;
+    return keep(objects, draft, handle_, out);
+  });
 }
 
 CK_RV Session::copy(CK_OBJECT_HANDLE handle, const Template& changes, CK_OBJECT_HANDLE& out) {
   return token_->with_objects([&](ObjectStore& objects) -> CK_RV {
+    if (closed_) return CKR_SESSION_HANDLE_INVALID;
     const auto original = objects.load(handle, Need::body);
     if (!original) return report(original.error());
     Draft draft;

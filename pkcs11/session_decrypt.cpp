@@ -20,7 +20,7 @@ CK_RV Session::decrypt_on_card(Operation& operation, ByteView cryptogram, Output
   if (!answer) {
     // The padding that a driver takes off is wrong in the caller's data, not in a template.
     if (answer.error().kind == ErrorKind::bad_data) return CKR_ENCRYPTED_DATA_INVALID;
-    return failed(answer.error());
+    return failed(operation, answer.error());
   }
   operation.forget_plain();
   const CK_RV rv = finish_decrypt(operation.preparation, *std::move(answer), operation.plain);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Beginning an operation with a key, and signing: the straight line of C_Sign.
-#include "drivers/rsa_check.hpp"
-#include "drivers/rsa_padding.hpp"
 #include "pkcs11/error_map.hpp"
 #include "pkcs11/session.hpp"
 
@@ -48,8 +46,10 @@ CK_RV Session::find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mecha
       if (const CK_RV rv = begin(*info); rv != CKR_OK) return rv;
       out.unconfirmed = info->always_authenticate;
       out.login = token_->login_number();
-      out.key = *info;
-      if (const auto* seen = object->seen_key()) out.public_half = *seen;
+      auto known = *info;
+      if (const auto* seen = object->seen_key()) known.value = *seen;
+      out.key = std::move(known);
+      out.object = key;
       return CKR_OK;
     }
     const auto* info = std::get_if<card::PublicKeyInfo>(&object->info);
@@ -113,19 +113,18 @@ CK_RV Session::update(Use use, ByteView part, Output out) {
 
 /// After an operation that found another key where its own was, or a result that fits none: what
 /// was listed is not believed any more.
-CK_RV Session::failed(const Error& error) {
-  if (error.kind == ErrorKind::not_found || error.kind == ErrorKind::verify_failed) {
-    token_->with_objects([](ObjectStore& objects) {
-      objects.suspect();
+CK_RV Session::failed(const Operation& operation, const Error& error) {
+  const bool is_other =
+      error.kind == ErrorKind::not_found || error.kind == ErrorKind::verify_failed;
+  if (is_other) {
+    token_->with_objects([&](ObjectStore& objects) {
+      objects.lose(operation.object);
       return CKR_OK;
     });
   }
   // The key was there when the operation began; what it was begun with is gone.
-  if (error.kind == ErrorKind::not_found) {
-    report(error);
-    return CKR_DEVICE_ERROR;
-  }
-  return report(error);
+  const CK_RV rv = report(error);
+  return is_other ? CKR_DEVICE_ERROR : rv;
 }
 
 CK_RV Session::refuse(Use use, CK_RV rv) {
@@ -141,30 +140,12 @@ CK_RV Session::refuse_digest(CK_RV rv) {
   return rv;
 }
 
-namespace {
-
-/// A driver checks what it knows, and forgets it when others reset the card.
-bool fits(const Operation& operation, const CardInput& input, const Bytes& signature) {
-  if (!operation.public_half) return true;
-  auto block = input.scheme == card::Scheme::rsa_pkcs1
-                   ? card::pkcs1_type1_pad(input.bytes, signature.size())
-                   : Result<Bytes>(copy_of(input.bytes));
-  return block && card::is_private_power(*operation.public_half, *block, signature);
-}
-
-}  // namespace
-
 CK_RV Session::sign_on_card(const Operation& operation, const CardInput& input, Output& out) {
   if (operation.unconfirmed || !token_->is(card::Role::user)) return CKR_USER_NOT_LOGGED_IN;
   const auto signature = token_->with_card([&](card::Card& card) {
     return card.sign(operation.private_key(), input.scheme, input.bytes);
   });
-  if (!signature) return failed(signature.error());
-  if (!fits(operation, input, *signature)) {
-    return failed({ErrorKind::verify_failed,
-                   "the card's signature does not fit the public key that was read before, so it "
-                   "is withheld: another key has its place by now"});
-  }
+  if (!signature) return failed(operation, signature.error());
   return signature->size() == operation.preparation.size() ? out.put(*signature) : CKR_DEVICE_ERROR;
 }
 

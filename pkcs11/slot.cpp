@@ -16,6 +16,13 @@ CK_SLOT_ID SlotNumbers::number(const std::string& description) {
   return numbers_.emplace(description, static_cast<CK_SLOT_ID>(numbers_.size())).first->second;
 }
 
+void SlotNumbers::inherit(SlotNumbers& parents) {
+  const std::unique_lock<std::mutex> theirs(parents.mutex_, std::try_to_lock);
+  if (!theirs) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  numbers_ = parents.numbers_;
+}
+
 std::string Slot::describe(const std::string& reader, const Seat& seat) {
   return seat.name.empty() ? reader : reader + " (" + seat.name + ")";
 }

@@ -16,11 +16,14 @@
 
 namespace kilt::p11 {
 
-/// Which number a slot has, by what it describes itself as. Outlives C_Finalize, for applications
-/// keep slot ids.
+/// Which number a slot has, by what it describes itself as. Outlives C_Finalize and goes on in the
+/// child of a fork, for applications keep slot ids.
 class SlotNumbers {
  public:
   [[nodiscard]] CK_SLOT_ID number(const std::string& description);
+  /// Before the first number is given. Takes none from a parent whose thread held them when the
+  /// process was copied: they may be half written, and nobody is there to let go of them.
+  void inherit(SlotNumbers& parents);
 
  private:
   std::mutex mutex_;

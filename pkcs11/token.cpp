@@ -56,6 +56,8 @@ void Token::leave(CK_SESSION_HANDLE session, bool read_write) {
 
 CK_RV Token::login(Role role, const SecretBytes* pin) {
   const Guard lock(mutex_);
+  // The last one was closed by another thread meanwhile: nobody would log out again.
+  if (sessions_ == 0) return CKR_SESSION_HANDLE_INVALID;
   if (pin == nullptr && !connection_.takes_pin_from_pad(role)) return CKR_ARGUMENTS_BAD;
   if (const auto who = connection_.role()) {
     return *who == role ? CKR_USER_ALREADY_LOGGED_IN : CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
@@ -101,16 +103,19 @@ CK_RV Token::set_user_pin(const SecretBytes& pin) {
 CK_RV Token::change_pin(const SecretBytes& old_pin, const SecretBytes& new_pin) {
   const Guard lock(mutex_);
   const auto who = role().value_or(Role::user);
+  // Looked at before, for the try that blocks a PIN must not cost the officer one as well.
+  const bool may_unblock = !role() && model().has_so && connection_.may_be_blocked(Role::user);
   auto done = connection_.change_pin(who, old_pin, new_pin);
   // A blocked user PIN in a session without login: the "old PIN" is the one that unblocks, the
   // security officer's. This is what `pkcs11-tool --unlock-pin` sends.
   // A program that repeats a user's PIN must not use up the officer's tries as well: once, and only
   // while there are some to spare.
-  if (!done && done.error().kind == ErrorKind::pin_blocked && !role() && model().has_so &&
-      !unblocking_failed_ && connection_.has_tries_to_spare(Role::security_officer)) {
+  if (!done && done.error().kind == ErrorKind::pin_blocked && may_unblock && !unblocking_failed_ &&
+      connection_.has_tries_to_spare(Role::security_officer)) {
     log(LogLevel::info, "the user's PIN is blocked; taking the old PIN as the security officer's");
     const auto unblocked = connection_.unblock_user_pin(old_pin, new_pin);
-    unblocking_failed_ = !unblocked && unblocked.error().kind == ErrorKind::pin_incorrect;
+    const auto kind = unblocked ? ErrorKind::internal : unblocked.error().kind;
+    unblocking_failed_ = kind == ErrorKind::pin_incorrect || kind == ErrorKind::pin_length;
     if (unblocking_failed_) {
       log(LogLevel::warn,
           "it is not; the user's PIN stays blocked, and this is not tried again before the token "

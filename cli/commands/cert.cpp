@@ -120,6 +120,7 @@ Report install(Context& context, const Options& options) {
   Session& session = **selected;
   warn_of_dates(context, *certificate);
   if (auto may = session.allows(card::Work::install); !may) return may.take_error();
+  session.note_change();
   auto pin = ask_pin(context, session, card::Role::user, *source);
   if (!pin) return pin.take_error();
   bool begun = false;

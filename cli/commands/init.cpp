@@ -56,7 +56,9 @@ Result<bool> has_officers_pin(Session& session) {
 }
 
 /// Where there is an officer's PIN the login comes first: a wrong one is told before anything is
-/// said to go on.
+/// said to go on. A PIN that has its place on the card but was never loaded is what an
+/// initialisation leaves that was cut off in between; nobody can know it, so the work is begun
+/// anew, and the driver decides whether that is so.
 Status erase(Context& context, Session& session, const Options& options, const SecretBytes& pin,
              bool has_officer, bool& begun) {
   const auto work = [&](card::Card& card) {
@@ -64,8 +66,11 @@ Status erase(Context& context, Session& session, const Options& options, const S
     const Progress progress(context.console, "The card is being initialised; do not remove it.");
     return card.initialise(options.label, pin);
   };
-  if (has_officer) return session.logged_in(so, pin, context.spend_last_try, work);
-  return session.with_card(work);
+  if (!has_officer) return session.with_card(work);
+  auto erased = session.logged_in(so, pin, context.spend_last_try, work);
+  if (!erased && !begun && erased.error().kind == ErrorKind::pin_not_set)
+    return session.with_card(work);
+  return erased;
 }
 
 Status may_initialise(const Session& session) {
@@ -104,6 +109,7 @@ Report run(Context& context, const Options& options) {
   if (!user_pin) return user_pin.take_error();
 
   bool begun = false;
+  session.note_change();
   if (auto erased = erase(context, session, options, *so_pin, *has_officer, begun); !erased) {
     return perhaps_done(erased.take_error(), begun, "The token may be erased, in part or whole");
   }

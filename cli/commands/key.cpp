@@ -93,6 +93,7 @@ Report generate(Context& context, const Options& options, std::string& headline)
   auto request = request_from(options, session.model());
   if (!request) return request.take_error();
   if (auto may = session.allows(card::Work::generate); !may) return may.take_error();
+  session.note_change();
   auto pin = ask_pin(context, session, card::Role::user, *source);
   if (!pin) return pin.take_error();
   bool begun = false;

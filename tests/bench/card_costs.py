@@ -30,7 +30,7 @@ WITH_INFO = {FIND: FIND_INFO, EVERYTHING: EVERYTHING_INFO}
 BUDGETS = {
     "etoken72k": {FIND: 13, EVERYTHING: 19, SECOND: 6, LATER: 1, GENERATE: None, CERTIFICATE: None},
     "jacarta": {FIND: None, EVERYTHING: 26, SECOND: 9, LATER: 1, GENERATE: 30, CERTIFICATE: 16},
-    "kzid": {FIND: 12, EVERYTHING: 31, SECOND: 2, LATER: 2, GENERATE: None, CERTIFICATE: None},
+    "kzid": {FIND: 12, EVERYTHING: 31, SECOND: 9, LATER: 2, GENERATE: None, CERTIFICATE: None},
 }
 # What stands in the file beside the certificate [facts jacarta A16: 663 bytes for one of 486], and bytes per write.
 OVERHEAD = {"jacarta": 177}

@@ -5,7 +5,7 @@ import signal
 import unittest
 
 from kilt_case import FAILURE, NEW_PIN, NO_TOKEN, OK, USAGE, KiltTest
-from harness import KILT, USER_PIN, Sim, run
+from harness import KILT, SO_PIN, USER_PIN, Sim, run
 from terminal import Terminal
 
 
@@ -156,6 +156,20 @@ class BadCards(KiltTest):
                 self.assertLessEqual(codes, {OK, NO_TOKEN})
         with Sim("--card", "kaztoken", "--state", state) as self.sim:
             self.assertEqual(self.tries(), 10)
+
+    def test_an_initialisation_that_was_cut_off_is_done_again(self):
+        # 24 loads the officer's PIN: pulled before it, the PIN has its place on the card, but no value.
+        state = self.path("state")
+        pins = [*self.pin(SO_PIN, "so-pin"), *self.pin(NEW_PIN, "new-pin")]
+        with Sim("--card", "kaztoken", "--state", state, "--fault", "remove@ins:24:1") as self.sim:
+            serial = self.serial()
+            init = ["init", "--label", "L", "--yes", "--token", serial, *pins]
+            cut = run(KILT, *init, env=self.sim.env, ok=False)
+            self.assert_three_lines(cut.stderr)
+        with Sim("--card", "kaztoken", "--state", state) as self.sim:
+            self.kilt(*init)
+            self.assertEqual(self.json("info")["label"], "L")
+            self.generate("X", pin=NEW_PIN)
 
     def test_a_card_that_answers_nonsense(self):
         state = self.prepared()

@@ -5,7 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.environ["KILT_SOURCE"], "tests", "foreign"))
-from harness import KILT, SO_PIN, USER_PIN, ForeignTest, Sim, run  # noqa: E402
+from harness import KILT, MODULE, SO_PIN, USER_PIN, ForeignTest, Sim, run  # noqa: E402
 
 OK, FAILURE, USAGE, NO_SERVICE, NO_TOKEN, UNSUPPORTED, PIN_REFUSED, PIN_LOCKED, BAD_SIGNATURE = range(9)
 NEW_PIN, NEW_SO_PIN = "24681357", "13572468"
@@ -59,6 +59,11 @@ class KiltTest(ForeignTest):
 
     def tries(self, role="user"):
         return next(p for p in self.json("pin", "status")["pins"] if p["role"] == role)["tries_left"]
+
+    def for_foreign_programs(self):
+        with open(MODULE, "rb") as module:
+            if b"__asan_init" in module.read():
+                self.skipTest("a program without AddressSanitizer cannot load a module with it")
 
     def generate(self, label, *words, pin=USER_PIN):
         return self.json("key", "generate", "--label", label, "--bits", "1024", *self.pin(pin), *words)["key"]

@@ -121,7 +121,7 @@ class EtokenWords : public ::testing::Test {
     transport = owned.get();
     transport->reader_limits = {539, 532, true};
     link = std::make_unique<Link>(std::move(owned), nullptr);
-    login = std::make_unique<Login>(*link);
+    login = std::make_unique<Login>(*link, [](Role, const Status&) {});
     files = std::make_unique<Files>(*link, *login);
   }
   const char* const fci = "6F10 8407A0000003120202 A5059F65020212 9000";

@@ -161,6 +161,31 @@ TEST_F(EtokenTries, APinChangedElsewhereCostsOneTryAndNoMore) {
                        card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20))));
 }
 
+TEST_F(EtokenTries, ATryThatTheCachedKeyCostIsKnownToOtherProcesses) {
+  login();
+  const auto pair = generate("1");
+  auto other = another();
+  ASSERT_TRUE(other->change_pin(Role::user, secret(etoken_user_pin), secret("another pin")).ok());
+  ASSERT_TRUE(other->logout().ok());
+  EXPECT_EQ(other->pin_status(Role::user)->failures, 0);
+  logins = 0;
+  for (int i = 0; i < 2; ++i) {
+    const auto refused = card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().kind, ErrorKind::not_logged_in);
+    if (i == 0) {
+      EXPECT_EQ(refused.error().sw, 0x6300);
+    }
+    EXPECT_EQ(other->pin_status(Role::user)->failures, 1);
+    EXPECT_EQ(other->pin_status(Role::security_officer)->failures, 0);
+  }
+  EXPECT_EQ(logins, 1);
+  reinsert();
+  EXPECT_EQ(card->pin_status(Role::user)->failures, 1);
+  login("another pin");
+  EXPECT_EQ(card->pin_status(Role::user)->failures, 0);
+}
+
 TEST_F(EtokenTries, AProtectedReadThatUsedUpTheLoginTriesOnceToo) {
   login();
   const Bytes hidden(600, 0x22);  // several reads, each of which uses up the login

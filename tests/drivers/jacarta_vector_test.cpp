@@ -111,7 +111,7 @@ const Workflow workflows[] = {
      [](Conversation& c) {
        expect_ok(c.card->sign(c.pair.private_key, Scheme::rsa_raw, Bytes(256, 0x42)));
      }},
-    {"decrypt", 3,
+    {"decrypt", 5,
      [](Conversation& c) {
        // "hello" under this very key, which is that of the card's seed.
        Bytes block{0x00, 0x02};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Power cuts at every write, removal at every command, and answers that say nothing.
 #include "tests/drivers/kaztoken_trouble.hpp"
+#include "drivers/kaztoken.hpp"
 #include "drivers/pairing.hpp"
 
 namespace kilt::test {
@@ -51,7 +52,30 @@ TEST_F(KaztokenTrouble, CutWhileALongEntryIsAdded) {
   tear(installing(der, std::string(250, 'L')), &pair);
 }
 
-TEST_F(KaztokenTrouble, CutWhileACardIsInitialised) {
+class KaztokenHalfMade : public KaztokenTrouble {
+ protected:
+  /// The officer goes on where the initialisation was cut off: all works then, or nothing was done.
+  void go_on() {
+    if (!card->login(Role::security_officer, secret(officer_pin))) return;
+    const auto set = card->set_user_pin(secret(user_pin));
+    if (!set) {
+      ++refused;
+      EXPECT_EQ(set.error().kind, ErrorKind::card_state) << why(set);
+      EXPECT_FALSE(card->pin_status(Role::user)->initialized);
+      return;
+    }
+    ++finished;
+    reinsert();
+    login();
+    const auto made = generating("1")(*card);
+    ASSERT_TRUE(made.ok()) << why(made);
+    // Rules are in force.
+    EXPECT_EQ(to_hex(bench.chip->transmit(from_hex("80844E19").value()).bytes), "6985");
+  }
+  int refused = 0, finished = 0;
+};
+
+TEST_F(KaztokenHalfMade, CutWhileACardIsInitialised) {
   const auto start = snapshot();
   for (std::uint64_t cut = 1;; ++cut) {
     restore(start);
@@ -64,7 +88,9 @@ TEST_F(KaztokenTrouble, CutWhileACardIsInitialised) {
     };
     (void)card->initialise("label", secret(officer_pin)).ok();
     bench.nvram.before_write = nullptr;
-    if (!was_cut) return;
+    if (!was_cut) break;
+    reinsert();
+    ASSERT_NO_FATAL_FAILURE(go_on()) << "after a cut at write " << cut;
     reinsert();
     const auto again = card->initialise("label", secret(officer_pin));
     ASSERT_TRUE(again.ok()) << "after a cut at write " << cut << ": " << why(again);
@@ -73,6 +99,8 @@ TEST_F(KaztokenTrouble, CutWhileACardIsInitialised) {
     ASSERT_TRUE(set.ok()) << why(set);
     login();
   }
+  EXPECT_GT(refused, 0);
+  EXPECT_GT(finished, 0);
 }
 
 TEST_F(KaztokenTrouble, CutWhileTheUserPinIsMade) {
@@ -165,6 +193,65 @@ TEST_F(KaztokenTrouble, AKeyMadeByAnotherProgramIsNotUsedInstead) {
   ASSERT_TRUE(signature.ok()) << why(signature);
   EXPECT_TRUE(
       card::is_private_power(first.public_key, *card::pkcs1_type1_pad(text, 128), *signature));
+}
+
+class KaztokenHostileEntry : public KaztokenTrouble {
+ protected:
+  bool exists(const card::FilePath& path) {
+    Bytes apdu{0x00, 0xA4, 0x08, 0x00, static_cast<std::uint8_t>(2 * path.size())};
+    for (const auto id : path)
+      append(apdu, Bytes{static_cast<std::uint8_t>(id >> 8), static_cast<std::uint8_t>(id)});
+    apdu.push_back(0x00);
+    const Bytes answer = bench.chip->transmit(apdu).bytes;
+    return to_hex(answer).ends_with("9000");
+  }
+  /// Writes an entry over the directory of certificates, as a program with the user's PIN may.
+  void name_as_certificate(const card::FilePath& path) {
+    card::pkcs15::CertificateEntry entry;
+    entry.common.label = "hostile";
+    entry.id = {0x77};
+    entry.path = card::kaztoken::path_bytes(path);
+    Bytes content = card::pkcs15::encode(entry);
+    content.resize(content.size() + 2);
+    ASSERT_TRUE(exists(card::kaztoken::in_application(
+        card::kaztoken::directory_id(card::pkcs15::Kind::certificates))));
+    Bytes apdu{0x00, 0xD6, 0x00, 0x00, static_cast<std::uint8_t>(content.size())};
+    append(apdu, content);
+    ASSERT_EQ(to_hex(bench.chip->transmit(apdu).bytes), "9000");
+    reinsert();
+    login();
+  }
+};
+
+TEST_F(KaztokenHostileEntry, DeletingItTakesNothingElse) {
+  login();
+  const auto pair = generate("0");
+  const Bytes der = certificate_for(pair.public_key, "Somebody", 400);
+  const card::FilePath own{0x5000, 0x0300};
+  ASSERT_TRUE(installing(der)(*card).ok());
+  ASSERT_TRUE(exists(own));
+  const auto start = snapshot();
+  reinsert();
+  login();
+  ASSERT_TRUE(card->delete_object(list().certificates.at(0).ref).ok());
+  EXPECT_FALSE(exists(own)) << "its own value goes with an entry";
+  const card::FilePath others[] = {{0x5000},         {0x1000, 0x1000, 0x6002, 0x0001},
+                                   {0x5000, 0x6002}, {0x5000, 0x5031},
+                                   {0x5000, 0x0200}, {0x1000, 0x1000, 0x6001, 0x0001}};
+  for (const auto& path : others) {
+    SCOPED_TRACE(to_string(path));
+    restore(start);
+    login();
+    ASSERT_NO_FATAL_FAILURE(name_as_certificate(path));
+    ASSERT_EQ(list().certificates.size(), 1u);
+    const auto deleted = card->delete_object(list().certificates[0].ref);
+    ASSERT_TRUE(deleted.ok()) << why(deleted);
+    EXPECT_TRUE(exists(path));
+    reinsert();
+    EXPECT_TRUE(list().certificates.empty());
+    log_in_and_prove(pair);
+    EXPECT_EQ(*card->read_public_key(pair.private_key.ref), pair.public_key);
+  }
 }
 
 TEST_F(KaztokenTrouble, PulledAtEveryCommand) {

@@ -39,6 +39,9 @@ TEST_F(KzidCost, FindKeyByIdLogInAndSign) {
   login();
   ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
   EXPECT_LE(spent(), 12u);
+  // Once: whether the key is still this one, and its public half, by which later results are known.
+  ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
+  EXPECT_LE(spent(), 9u);
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
     EXPECT_EQ(spent(), 2u);
@@ -67,7 +70,7 @@ TEST_F(KzidCost, OfTwoKeysTheSecondSignatureLearnsThePublicKey) {
   ASSERT_TRUE(card->sign(found->keys[1], Scheme::rsa_pkcs1, text).ok());
   EXPECT_LE(spent(), 11u);
   ASSERT_TRUE(card->sign(found->keys[1], Scheme::rsa_pkcs1, text).ok());
-  EXPECT_EQ(spent(), 5u);
+  EXPECT_LE(spent(), 9u);
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(card->sign(found->keys[1], Scheme::rsa_pkcs1, text).ok());
     EXPECT_EQ(spent(), 2u);
@@ -83,6 +86,8 @@ TEST_F(KzidCost, AfterAnothersResetTheDirectoryIsReadAgain) {
   card->forget_objects();
   login();
   spent();
+  ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
+  EXPECT_LE(spent(), 9u);
   ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());
   EXPECT_LE(spent(), 9u);
   ASSERT_TRUE(card->sign(found->keys[0], Scheme::rsa_pkcs1, text).ok());

@@ -332,5 +332,5 @@ class Pkcs11Tool(ForeignTest):
 
 
 if __name__ == "__main__":
-    Pkcs11Tool.card, Pkcs11Tool.hosts = CARDS[sys.argv[1]], sys.argv[2:]
+    Pkcs11Tool.card, Pkcs11Tool.hosts = CARDS[sys.argv[1]], sys.argv[2:] or Pkcs11Tool.hosts
     unittest.main(argv=sys.argv[:1], verbosity=2)

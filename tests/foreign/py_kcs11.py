@@ -382,6 +382,18 @@ class PyKcs11(ForeignTest):
             self.sim.run(KILT, "sign", "--key", "AUTH", "--pin-file", self.sim.pin_file, "-o", self.path("other"), self.sim.ca)
             self.verify(session)
 
+    def test_what_others_made_is_seen_by_a_program_that_stays(self):
+        session = self.open()
+        keys = [(PyKCS11.CKA_CLASS, PyKCS11.CKO_PUBLIC_KEY)]
+        before = len(session.findObjects(keys))
+        self.sim.run(KILT, "key", "generate", "--label", "NEW", "--pin-file", self.sim.pin_file)
+        self.assertEqual(len(session.findObjects(keys)), before + 1)
+        self.verify(session)
+        self.sim.run("pkcs11-tool", "--module", MODULE, "--login", "--pin", self.card.user_pin, "--delete-object", "--type", "privkey",
+                     "--label", "NEW")
+        private = [(PyKCS11.CKA_CLASS, PyKCS11.CKO_PRIVATE_KEY), (PyKCS11.CKA_LABEL, "NEW")]
+        self.assertEqual(session.findObjects(private), [])
+
     def test_no_card(self):
         self.sim.remove()
         self.assertEqual(self.library.getSlotList(tokenPresent=True), [])

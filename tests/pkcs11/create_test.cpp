@@ -3,6 +3,9 @@
 #include <fstream>
 #include <iterator>
 
+#include "drivers/bignum.hpp"
+#include "drivers/rsa_check.hpp"
+#include "tests/openssl.hpp"
 #include "tests/pkcs11/create_helpers.hpp"
 
 namespace kilt::test {
@@ -192,6 +195,55 @@ TEST_F(Create, ContradictionsAreTold) {
   EXPECT_TRUE(is(C_CreateObject(session, &hollow, 1, &out), CKR_ATTRIBUTE_VALUE_INVALID));
   EXPECT_TRUE(is(C_CreateObject(session, nullptr, 1, &out), CKR_ARGUMENTS_BAD));
   EXPECT_EQ(find(session).size(), 2U) << "nothing was made";
+}
+
+Attributes private_key(const card::RsaPrivateKey& key) {
+  const auto octets = [](const SecretBytes& part) { return copy_of(part.view()); };
+  return Attributes()
+      .number(CKA_CLASS, CKO_PRIVATE_KEY)
+      .number(CKA_KEY_TYPE, CKK_RSA)
+      .flag(CKA_TOKEN, true)
+      .add(CKA_ID, "\x01")
+      .add(CKA_MODULUS, key.modulus)
+      .add(CKA_PUBLIC_EXPONENT, key.public_exponent)
+      .add(CKA_PRIME_1, octets(key.prime1))
+      .add(CKA_PRIME_2, octets(key.prime2))
+      .add(CKA_EXPONENT_1, octets(key.exponent1))
+      .add(CKA_EXPONENT_2, octets(key.exponent2))
+      .add(CKA_COEFFICIENT, octets(key.coefficient));
+}
+
+/// The other private exponent in use: modulo (p-1)(q-1) [RFC 8017 §3.2 has lcm].
+Bytes exponent_modulo_phi(const card::RsaPrivateKey& key) {
+  card::Number e(key.public_exponent), p(key.prime1.view()), q(key.prime2.view()), phi, exponent;
+  Bytes made(key.modulus.size());
+  EXPECT_EQ(mbedtls_mpi_sub_int(*p, *p, 1) | mbedtls_mpi_sub_int(*q, *q, 1) |
+                mbedtls_mpi_mul_mpi(*phi, *p, *q) | mbedtls_mpi_inv_mod(*exponent, *e, *phi) |
+                mbedtls_mpi_write_binary(*exponent, made.data(), made.size()),
+            0);
+  return made;
+}
+
+TEST_F(Create, AnImportedKeysExponentIsItsOwn) {
+  const auto session = user_session();
+  const auto key = OpensslRsa(1024).components();
+  const auto import = [&](const Bytes& exponent) {
+    return create(session, private_key(key).add(CKA_PRIVATE_EXPONENT, exponent));
+  };
+  const auto least = card::private_exponent(key);
+  ASSERT_TRUE(least.ok());
+  Bytes wrong = copy_of(least->view());
+  wrong.back() ^= 2;
+  EXPECT_TRUE(is(import(wrong), CKR_ATTRIBUTE_VALUE_INVALID));
+  EXPECT_TRUE(is(import({0}), CKR_ATTRIBUTE_VALUE_INVALID));
+  EXPECT_TRUE(is(import(copy_of(key.exponent1.view())), CKR_ATTRIBUTE_VALUE_INVALID))
+      << "fits one prime only";
+  EXPECT_TRUE(find(session).empty()) << "nothing was made";
+  for (const auto& good : {copy_of(least->view()), exponent_modulo_phi(key), Bytes{}}) {
+    EXPECT_TRUE(is(import(good), CKR_OK)) << to_hex(good);
+    for (const auto made : find(session))
+      EXPECT_TRUE(is(C_DestroyObject(session, made), CKR_OK));
+  }
 }
 
 TEST_F(Create, SessionsDecideWhatMayBeMade) {

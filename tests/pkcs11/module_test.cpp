@@ -262,6 +262,27 @@ TEST_F(Module, AChildThatInitialisesBeginsAfreshAndSaysNothingOfTheParents) {
   EXPECT_TRUE(is(sign_once(session, key), CKR_OK));
 }
 
+TEST_F(Module, AChildNumbersItsSlotsAsItsParentDid) {
+  bench.add_reader(reader_b);
+  start();
+  const auto a = slot_of(reader_a), b = slot_of(reader_b);
+  EXPECT_NE(a, b);
+  const auto same = [&] {
+    bench.remove_reader(reader_a);  // whose number the other must not get
+    if (C_Initialize(nullptr) != CKR_OK || slot_of(reader_b) != b) return false;
+    bench.add_reader(reader_a);
+    bench.add_reader("kilt simulator Z");
+    const auto added = slot_of("kilt simulator Z");
+    return slot_of(reader_a) == a && slot_of(reader_b) == b && added != a && added != b;
+  };
+  EXPECT_TRUE(in_child(same));
+  EXPECT_TRUE(in_child(same, ::_Fork));
+  // Nor does a parent in between that does not use the module, or does so no more.
+  EXPECT_TRUE(in_child([&] { return in_child(same); }));
+  EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  EXPECT_TRUE(in_child(same));
+}
+
 TEST_F(Module, AForkInTheMiddleOfACallHarmsNobody) {
   const auto session = user_session();
   const auto key = generate(session).private_key;

@@ -134,6 +134,14 @@ TEST_F(OtherCards, WhereNobodyTellsTheCounterOtherProcessesCountToo) {
   EXPECT_TRUE(is(login("1234"), CKR_OK));
 }
 
+TEST_F(OtherCards, NobodyLogsInWithoutASession) {
+  start();
+  token->leave(1, true);  // closed by another thread when the PIN was on its way
+  EXPECT_TRUE(is(login("1234"), CKR_SESSION_HANDLE_INVALID));
+  EXPECT_EQ(state->logins, 0U);
+  ASSERT_TRUE(is(token->enter(true), CKR_OK));
+}
+
 TEST_F(OtherCards, AChangeOfAPinWhoseEndNobodyKnowsSendsNoneAgain) {
   const auto change = [&] {
     return session->set_pin(SecretBytes::copy_of(as_bytes("1234")),

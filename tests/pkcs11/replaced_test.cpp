@@ -40,6 +40,7 @@ class Replaced : public Cryptoki, public testing::WithParamInterface<TestCard> {
     request.id = id;
     request.private_label = request.public_label = label;
     request.usage.sign = true;
+    request.usage.decrypt = GetParam().profile != std::string("kzid");
     const auto made = other->generate(request);
     ASSERT_TRUE(made.ok()) << made.error().message();
     theirs = *made;
@@ -96,9 +97,62 @@ TEST_P(Replaced, TheOtherKeyDoesNotSignForOneThatSignedBefore) {
 TEST_P(Replaced, AKeyOfTheSameNameDoesNotSignWhereTheModulusWasRead) {
   read(session, key, CKA_MODULUS);
   replace(Bytes{1});
-  EXPECT_FALSE(is(sign_once(session, key), CKR_OK));
   bench.reset(*card);
   EXPECT_FALSE(is(sign_once(session, key), CKR_OK));
+  EXPECT_TRUE(is(sign_once(session, key), CKR_KEY_HANDLE_INVALID));
+  // It is there to be found, as what it is.
+  const auto now = find(session, Attributes().number(CKA_CLASS, CKO_PRIVATE_KEY));
+  ASSERT_EQ(now.size(), 1U);
+  EXPECT_NE(now[0], key);
+  EXPECT_EQ(read(session, now[0], CKA_MODULUS), theirs.public_key.modulus);
+  EXPECT_TRUE(is(sign_once(session, now[0]), CKR_OK));
+}
+
+TEST_P(Replaced, AKeyOfTheSameNameDoesNotDecryptWhereTheModulusWasRead) {
+  if (GetParam().profile == std::string("kzid")) GTEST_SKIP() << "the ID card decrypts nothing";
+  const auto modulus = read(session, key, CKA_MODULUS);
+  replace(Bytes{1});
+  bench.reset(*card);
+  for (const CK_MECHANISM_TYPE type : {CKM_RSA_X_509, CKM_RSA_PKCS}) {
+    const auto found = find(session, Attributes().number(CKA_CLASS, CKO_PRIVATE_KEY));
+    CK_MECHANISM mechanism{type, nullptr, 0};
+    if (type == CKM_RSA_PKCS && found != std::vector{key}) break;  // its handle ended already
+    ASSERT_TRUE(is(C_DecryptInit(session, &mechanism, key), CKR_OK));
+    Bytes cryptogram(modulus.size(), 0x11), plain(modulus.size());
+    CK_ULONG size = plain.size();
+    EXPECT_TRUE(is(C_Decrypt(session, cryptogram.data(), cryptogram.size(), plain.data(), &size),
+                   CKR_DEVICE_ERROR));
+  }
+}
+
+TEST_P(Replaced, ASecondKeyIsNotUsedInTheFirstOnesPlace) {
+  const auto mine = theirs.public_key;
+  ASSERT_TRUE(is(sign_once(session, key), CKR_OK));
+  make_key(Bytes{2}, "SECOND");
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(other->sign(theirs.private_key, card::Scheme::rsa_pkcs1, Bytes(20, 0x31)).ok());
+    CK_MECHANISM mechanism{CKM_RSA_PKCS, nullptr, 0};
+    Bytes text(20, 0x32), signature(mine.modulus.size());
+    CK_ULONG size = signature.size();
+    ASSERT_TRUE(is(C_SignInit(session, &mechanism, key), CKR_OK));
+    ASSERT_TRUE(is(C_Sign(session, text.data(), text.size(), signature.data(), &size), CKR_OK));
+    const auto block = card::pkcs1_type1_pad(text, signature.size());
+    EXPECT_TRUE(card::is_private_power(mine, *block, signature)) << i;
+  }
+}
+
+TEST_P(Replaced, AHalfDoesNotTakeAnotherKeysId) {
+  make_key(Bytes{2}, "SECOND");
+  bench.reset(*card);
+  for (const auto object_class : {CKO_PUBLIC_KEY, CKO_PRIVATE_KEY}) {
+    const auto first =
+        find(session, Attributes().number(CKA_CLASS, object_class).add(CKA_ID, Bytes{1}));
+    ASSERT_EQ(first.size(), 1U);
+    auto change = Attributes().add(CKA_ID, Bytes{2});
+    EXPECT_TRUE(is(C_SetAttributeValue(session, first[0], change.data(), change.size()),
+                   CKR_TEMPLATE_INCONSISTENT));
+  }
+  EXPECT_EQ(find(session, Attributes().add(CKA_ID, Bytes{2})).size(), 2U);
 }
 
 TEST_P(Replaced, TheOtherKeyIsNotDestroyed) {

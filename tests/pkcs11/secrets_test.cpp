@@ -2,10 +2,12 @@
 // What the module writes down: nothing unless asked, and never a PIN.
 #include "pkcs11/log.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <functional>
 #include <thread>
 #include <tuple>
@@ -250,6 +252,65 @@ TEST_F(Secrets, ALogLineIsOneLine) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
   EXPECT_NE(text.find("one forged  line"), std::string::npos);
   EXPECT_EQ(text.find("too fine"), std::string::npos);
+}
+
+TEST_F(Secrets, ALogLineTellsATerminalNothing) {
+  ASSERT_TRUE(p11::open_log("info:" + directory.file("log")));
+  std::string label = "ключ";
+  for (char c = 0; c < 0x20; ++c)
+    label += c;
+  p11::log(p11::LogLevel::info, label + "\x7F[2J.");
+  const auto text = log_text();
+  EXPECT_NE(text.find("ключ" + std::string(33, ' ') + "[2J.\n"), std::string::npos) << text;
+}
+
+/// The descriptor with which a file is open.
+int descriptor_of(const std::string& path) {
+  const auto real = std::filesystem::canonical(path);
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry.path(), gone) == real)
+      return std::stoi(entry.path().filename().string());
+  }
+  return -1;
+}
+
+TEST_F(Secrets, AFileThatTookTheLogsNumberGetsNoLines) {
+  const auto path = directory.file("log"), theirs = directory.write("theirs", Bytes{});
+  ASSERT_TRUE(p11::open_log("info:" + path));
+  p11::log(p11::LogLevel::info, "while it is ours");
+  const int number = descriptor_of(path);
+  ASSERT_GT(number, STDERR_FILENO);
+  // As a daemon does: every descriptor closed, and then its own file opened.
+  const int host = ::open(theirs.c_str(), O_WRONLY | O_CLOEXEC);
+  ASSERT_EQ(::dup2(host, number), number);
+  p11::log(p11::LogLevel::error, "not for them");
+  EXPECT_FALSE(p11::logs(p11::LogLevel::error));
+  p11::log(p11::LogLevel::error, "nor this");
+  EXPECT_TRUE(directory.read("theirs").empty());
+  EXPECT_EQ(log_text().find("not for them"), std::string::npos);
+
+  // A log that begins anew works, and leaves their file open.
+  ASSERT_TRUE(p11::open_log("info:" + path));
+  p11::log(p11::LogLevel::info, "again ours");
+  EXPECT_NE(log_text().find("again ours"), std::string::npos);
+  EXPECT_EQ(::write(number, "theirs", 6), 6);
+  EXPECT_EQ(as_text(directory.read("theirs")), "theirs");
+  EXPECT_EQ(::close(number), 0);
+  EXPECT_EQ(::close(host), 0);
+}
+
+TEST_F(Secrets, AFileThatTookTheLogsNumberIsNotClosed) {
+  const auto path = directory.file("log"), theirs = directory.write("theirs", Bytes{});
+  ASSERT_TRUE(p11::open_log("info:" + path));
+  const int number = descriptor_of(path);
+  ASSERT_GT(number, STDERR_FILENO);
+  const int host = ::open(theirs.c_str(), O_WRONLY | O_CLOEXEC);
+  ASSERT_EQ(::dup2(host, number), number);
+  ASSERT_TRUE(p11::open_log("info:" + path)) << "before any line was written";
+  EXPECT_EQ(::write(number, "theirs", 6), 6);
+  EXPECT_EQ(::close(number), 0);
+  EXPECT_EQ(::close(host), 0);
 }
 
 TEST_F(Secrets, AWrongLogNameIsRefused) {
