@@ -177,9 +177,7 @@ Result<Bytes> EtokenCard::compute_checked(const KeyInfo& key, ByteView block, bo
       return result;
     }
     const auto found = public_values_.find(id);
-    const PublicKey* known = found != public_values_.end() ? &found->second
-                             : key.value                   ? &*key.value
-                                                           : nullptr;
+    const auto* known = key.judge(found != public_values_.end() ? &found->second : nullptr);
     if (!known || is_private_power(*known, block, *result)) return result;
     if (relies_on_past) continue;
     return Error{ErrorKind::verify_failed,

@@ -107,7 +107,7 @@ class JacartaCard final : public Card {
   Status compare_id(const KeyInfo& key);
   Status check_place(const KeyInfo& key, std::uint16_t index);
   Result<Bytes> compute(const KeyInfo& key, const Command& command, ByteView block);
-  Result<Bytes> decrypt_with(const KeyInfo& key, Scheme scheme, ByteView input);
+  Result<Bytes> decipher(const KeyInfo& key, ByteView input);
 
   // -- jacarta_enrol.cpp: making keys
   Status prepare_write(const char* what);

@@ -90,8 +90,7 @@ Result<Bytes> JacartaCard::compute(const KeyInfo& key, const Command& command, B
     if (answer->ok()) {
       auto result = unwrapped(answer->data, in_object);
       if (!result) return result;
-      const auto* known = known_public_key(*index);
-      if (!known && key.value) known = &*key.value;
+      const auto* known = key.judge(known_public_key(*index));
       const bool fits =
           result->size() * 8 == key.bits && (!known || is_private_power(*known, block, *result));
       if (fits) return result;
@@ -127,13 +126,12 @@ Result<Bytes> JacartaCard::sign(const KeyInfo& key, Scheme scheme, ByteView inpu
   return compute(key, command::sign(input), *block);
 }
 
-/// Plain text without its padding tells nothing of the key that made it, so the key is selected in
-/// any case.
-Result<Bytes> JacartaCard::decrypt_with(const KeyInfo& key, Scheme scheme, ByteView input) {
+/// The card takes the padding off. What is left tells nothing of the key that made it, so whether
+/// it is the one is asked in any case, and it is selected.
+Result<Bytes> JacartaCard::decipher(const KeyInfo& key, ByteView input) {
   auto index = index_of(key);
   if (!index) return index.take_error();
-  // A padded plain text is not checked by anything, so the card is asked in any case.
-  auto there = scheme == Scheme::rsa_pkcs1 ? confirm(key) : check_place(key, *index);
+  auto there = confirm(key);
   if (there && key.value) {
     const auto now = public_value(*index);
     if (now && *now != *key.value) there = object_gone();
@@ -141,10 +139,9 @@ Result<Bytes> JacartaCard::decrypt_with(const KeyInfo& key, Scheme scheme, ByteV
   if (!there) return there.take_error().within("decrypting");
   if (const auto selected = select_key(*index); !selected)
     return selected.error().within("choosing the key");
-  const auto answer =
-      files_.send(scheme == Scheme::rsa_raw ? command::raw(input) : command::decipher(input));
+  const auto answer = files_.send(command::decipher(input));
   if (!answer) return answer.error().within("decrypting");
-  if (answer->status == apdu::sw::wrong_data && scheme == Scheme::rsa_pkcs1) {
+  if (answer->status == apdu::sw::wrong_data) {
     return Error{ErrorKind::bad_data, "the cryptogram is not for this key, or is damaged",
                  answer->status.value};
   }
@@ -153,16 +150,8 @@ Result<Bytes> JacartaCard::decrypt_with(const KeyInfo& key, Scheme scheme, ByteV
     return status.take_error();
   }
   auto plain = unwrapped(answer->data, true);
-  if (!plain) return plain;
-  const bool fits =
-      scheme == Scheme::rsa_raw ? plain->size() == input.size() : plain->size() < input.size();
-  if (!fits) return Error{ErrorKind::protocol, "the card's plain text has an impossible length"};
-  const auto* known = known_public_key(*index);
-  if (scheme == Scheme::rsa_raw && known && !is_private_power(*known, input, *plain)) {
-    if (there = confirm(key); !there) return there.take_error().within("decrypting");
-    return Error{ErrorKind::verify_failed,
-                 "the card's plain text does not fit the key's public half, so it is withheld"};
-  }
+  if (plain && plain->size() >= input.size())
+    return Error{ErrorKind::protocol, "the card's plain text has an impossible length"};
   return plain;
 }
 
@@ -171,7 +160,9 @@ Result<Bytes> JacartaCard::decrypt(const KeyInfo& key, Scheme scheme, ByteView i
   if (auto index = index_of(key); !index) return index.take_error();
   if (scheme != Scheme::rsa_raw && scheme != Scheme::rsa_pkcs1) return no_scheme();
   if (auto status = check_block(input, key.bits / 8); !status) return status.take_error();
-  return decrypt_with(key, scheme, input);
+  // One and the same power, and judged like a signature.
+  if (scheme == Scheme::rsa_raw) return compute(key, command::raw(input), input);
+  return decipher(key, input);
 }
 
 Result<Bytes> JacartaCard::random(std::size_t count) {

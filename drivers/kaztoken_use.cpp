@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "drivers/kaztoken_card.hpp"
-#include "drivers/refusals.hpp"
 #include "drivers/rsa_check.hpp"
 #include "drivers/rsa_padding.hpp"
 
@@ -65,8 +64,7 @@ Result<Bytes> KaztokenCard::compute(const KeyInfo& key, Purpose purpose, ByteVie
       if (result.error().kind == ErrorKind::not_logged_in) pins_.forget();
       return result;
     }
-    const auto* known = known_public_key(key);
-    if (!known && key.value) known = &*key.value;
+    const auto* known = key.judge(known_public_key(key));
     if (!known || is_private_power(*known, block, *result)) return result;
     if (!relies_on_past) {
       if (auto same = confirm(key); !same) return same.take_error().within("using a key");

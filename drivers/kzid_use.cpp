@@ -128,7 +128,7 @@ Result<Bytes> KzidCard::sign(const KeyInfo& key, Scheme scheme, ByteView input) 
     object = keys_.known(number);
   }
   const bool is_known = object != nullptr && object->state == KeyObject::State::full;
-  const PublicKey* expected = is_known ? &object->key : key.value ? &*key.value : nullptr;
+  const auto* expected = key.judge(is_known ? &object->key : nullptr);
   // What cannot be checked relies on nothing that was set earlier.
   if (expected == nullptr) keys_.forget_state();
   auto signature = keys_.sign(number, input, expected);

@@ -16,9 +16,8 @@ Link::Link(std::unique_ptr<apdu::Transport> transport, apdu::Recorder* recorder)
 
 Status Link::allows(const Command& command) const {
   if (transport_->is_simulated() || permissions_.allow_assumed) return {};
-  const bool is_below = command.evidence < floor_.evidence;
-  const Evidence evidence = is_below ? floor_.evidence : command.evidence;
-  const char* source = is_below ? floor_.source : command.source;
+  const Evidence evidence = floor_.evidence_of(command);
+  const char* source = floor_.lowers(command) ? floor_.source : command.source;
   // On a card of which nothing is proven, not even a serial number is asked for.
   const bool identifies = command.identifies && floor_.evidence != Evidence::assumed;
   if (evidence == Evidence::assumed && !identifies) {

@@ -39,6 +39,11 @@ struct Permissions {
 struct EvidenceFloor {
   Evidence evidence = Evidence::published;
   const char* source = "";  ///< what says that it is one
+
+  [[nodiscard]] bool lowers(const Command& command) const { return command.evidence < evidence; }
+  [[nodiscard]] Evidence evidence_of(const Command& command) const {
+    return lowers(command) ? evidence : command.evidence;
+  }
 };
 
 class Link {

@@ -84,6 +84,12 @@ struct KeyInfo {
   /// The public half that was read of it before, if any: what the key computes must fit that. A
   /// driver forgets what it knows when others reset the card; who holds this does not.
   std::optional<PublicKey> value{};
+
+  /// By which a result is judged: what was read of this key; else what the driver knows of the key
+  /// in its place, which may be another by now; null if nobody knows.
+  [[nodiscard]] const PublicKey* judge(const PublicKey* known) const {
+    return value ? &*value : known;
+  }
 };
 
 struct PublicKeyInfo {

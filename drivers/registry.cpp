@@ -40,12 +40,12 @@ namespace {
 std::string rows(const CommandSet& set) {
   std::string text;
   for (const auto& command : set.commands) {
-    const bool is_below = command.evidence < set.floor.evidence;
-    const Evidence evidence = is_below ? set.floor.evidence : command.evidence;
+    const Evidence evidence = set.floor.evidence_of(command);
     text += std::string("| ") + set.card + " | " + command.operation + " | " + to_string(evidence) +
             (command.destroys ? ", destroys" : "") +
             (command.identifies && evidence == Evidence::assumed ? ", sent to any" : "") + " | " +
-            (is_below ? set.floor.source + std::string(" of ") : "") + command.source + " |\n";
+            (set.floor.lowers(command) ? set.floor.source + std::string(" of ") : "") +
+            command.source + " |\n";
   }
   return text;
 }

@@ -46,14 +46,18 @@ Result<apdu::Transaction> Connection::begin() {
   if (epoch_ != 0) {
     log(LogLevel::info, "the card was reset by another program");
     card_->forget_state();
-    card_->forget_objects();
-    ++generation_;
-    ++resets_;
+    forget_objects();
     // With a PIN at hand the login returns when it is needed; without, it is gone.
     if (role() && pin_.empty()) forget_login();
   }
   epoch_ = transaction->epoch();
   return transaction;
+}
+
+void Connection::forget_objects() {
+  card_->forget_objects();
+  ++generation_;
+  ++resets_;
 }
 
 Status Connection::look() {
@@ -151,9 +155,7 @@ bool Connection::restore_login() {
   remember(*who, &pin_, done);
   if (!done) return false;
   // Who ended the login may have changed the objects as well.
-  card_->forget_objects();
-  ++generation_;
-  ++resets_;
+  forget_objects();
   return true;
 }
 

@@ -114,6 +114,8 @@ class Connection {
   bool restore_login();
   Error settle(Error error);
   void forget_login();
+  /// Others may have changed them.
+  void forget_objects();
   Status guard_last_try(card::Role role, const card::PinInfo& info);
   Status checked_login(card::Role role, const SecretBytes* pin);
   Status restore_role(std::optional<card::Role> before, const SecretBytes& pin);

@@ -14,29 +14,19 @@ bool is_private_key(const Object& object) {
   return std::holds_alternative<card::KeyInfo>(object.info);
 }
 
-/// Without the key's public half, or where the certificate cannot be read, nothing is compared; the
-/// driver decides.
-bool differ(const Object& key, const Object& certificate) {
-  return key.public_key && certificate.certificate &&
-         certificate.certificate->key != key.public_key;
+/// What the object says of its public key; null if nothing was read of it, or could be.
+const std::optional<card::PublicKey>* said_of(const Object& object) {
+  if (object.is_key()) return object.public_key ? &object.public_key : nullptr;
+  return object.certificate ? &object.certificate->key : nullptr;
 }
 
-/// Of a certificate or public key (none of the store's) with a private key of the store's that has
-/// its id.
-CK_RV check_pair(ObjectStore& objects, CK_OBJECT_HANDLE key, const Object& other) {
-  if (objects.find(key) == nullptr) return CKR_USER_NOT_LOGGED_IN;
-  const auto loaded = objects.load(key, Need::body);
-  if (!loaded) return report(loaded.error());
-  const bool is_half = other.is_key() && other.public_key && (*loaded)->public_key;
-  const bool is_wrong =
-      is_half ? other.public_key != (*loaded)->public_key : differ(**loaded, other);
-  return is_wrong ? CKR_TEMPLATE_INCONSISTENT : CKR_OK;
-}
-
-CK_RV check_certificate_of(ObjectStore& objects, CK_OBJECT_HANDLE certificate, const Object& key) {
-  const auto loaded = objects.load(certificate, Need::body);
-  if (!loaded) return report(loaded.error());
-  return differ(key, **loaded) ? CKR_TEMPLATE_INCONSISTENT : CKR_OK;
+/// Where one of two says nothing, nothing is compared; the driver decides.
+CK_RV check_pair(ObjectStore& objects, CK_OBJECT_HANDLE handle, const Object& object) {
+  if (objects.find(handle) == nullptr) return CKR_USER_NOT_LOGGED_IN;
+  const auto other = objects.load(handle, Need::body);
+  if (!other) return report(other.error());
+  const auto *one = said_of(object), *two = said_of(**other);
+  return one && two && *one != *two ? CKR_TEMPLATE_INCONSISTENT : CKR_OK;
 }
 
 }  // namespace
@@ -46,20 +36,14 @@ CK_RV check_id(ObjectStore& objects, const Object& object, const Bytes& id) {
   if (id.empty() || (!object.is_key() && !is_certificate(object))) return CKR_OK;
   if (auto fresh = objects.refresh({true, false, is_key, false}); !fresh)
     return report(fresh.error());
-  std::vector<CK_OBJECT_HANDLE> keys, certificates;
+  std::vector<CK_OBJECT_HANDLE> partners;
   for (const Object* other : objects.with_id(id)) {
     if (other->handle == object.handle) continue;
-    if (is_private_key(*other)) keys.push_back(other->handle);
-    if (is_certificate(*other)) certificates.push_back(other->handle);
+    if (is_key && is_private_key(*other)) return CKR_TEMPLATE_INCONSISTENT;
+    if (is_key ? is_certificate(*other) : is_private_key(*other)) partners.push_back(other->handle);
   }
-  if (is_key && !keys.empty()) return CKR_TEMPLATE_INCONSISTENT;
-  for (const auto key : keys) {
-    if (const CK_RV rv = check_pair(objects, key, object); rv != CKR_OK) return rv;
-  }
-  if (!is_key) return CKR_OK;
-  for (const auto certificate : certificates) {
-    if (const CK_RV rv = check_certificate_of(objects, certificate, object); rv != CKR_OK)
-      return rv;
+  for (const auto partner : partners) {
+    if (const CK_RV rv = check_pair(objects, partner, object); rv != CKR_OK) return rv;
   }
   return CKR_OK;
 }

@@ -5,6 +5,7 @@
 //   KILT_SEED=N     the calls of an earlier run
 //   KILT_CALLS=N    how many for each card
 #include <atomic>
+#include <functional>
 #include <iostream>
 #include <random>
 #include <thread>
@@ -159,23 +160,28 @@ class Walker {
   void logout() {
     on_session("C_Logout", true, C_Logout, [&](auto, auto&) { return model_.log_out(); });
   }
-  /// Looks for the private key, as every client does after a login.
-  void find_key() {
-    CK_OBJECT_CLASS wanted = CKO_PRIVATE_KEY;
-    CK_ATTRIBUTE what{CKA_CLASS, &wanted, sizeof wanted};
+  /// One object of a class, or none, as `wanted` says it is to be found; 0 unless it was.
+  CK_OBJECT_HANDLE look_for(CK_OBJECT_CLASS object_class, const std::function<CK_ULONG()>& wanted) {
+    CK_ATTRIBUTE what{CKA_CLASS, &object_class, sizeof object_class};
     CK_SESSION_HANDLE session = 0;
     const CK_RV got = on_session(
         "C_FindObjectsInit", true,
         [&](auto handle) { return C_FindObjectsInit(session = handle, &what, 1); },
         [&](auto, auto& its) { return model_.begin_search(its); });
-    if (got != CKR_OK) return;
+    if (got != CKR_OK) return 0;
     CK_OBJECT_HANDLE found[4];
     CK_ULONG count = 0;
     judge("C_FindObjects", C_FindObjects(session, found, 4, &count), CKR_OK);
-    judge("keys found", count, model_.who == Who::user ? 1 : 0);
+    judge("keys found", count, wanted());
     judge("C_FindObjectsFinal", C_FindObjectsFinal(session), CKR_OK);
     SessionModel::end_search(model_.sessions.at(session));
-    if (count == 1) key_ = found[0], key_login_ = model_.login;
+    return count == 1 ? found[0] : 0;
+  }
+  /// Looks for the private key, as every client does after a login.
+  void find_key() {
+    const auto found =
+        look_for(CKO_PRIVATE_KEY, [&] { return model_.who == Who::user ? 1UL : 0UL; });
+    if (found != 0) key_ = found, key_login_ = model_.login;
   }
   void search() {
     on_session(
@@ -254,21 +260,8 @@ class Walker {
   }
   /// Public keys are there for everybody.
   void find_half() {
-    CK_OBJECT_CLASS wanted = CKO_PUBLIC_KEY;
-    CK_ATTRIBUTE what{CKA_CLASS, &wanted, sizeof wanted};
-    CK_SESSION_HANDLE session = 0;
-    const CK_RV got = on_session(
-        "C_FindObjectsInit", true,
-        [&](auto handle) { return C_FindObjectsInit(session = handle, &what, 1); },
-        [&](auto, auto& its) { return model_.begin_search(its); });
-    if (got != CKR_OK) return;
-    CK_OBJECT_HANDLE found[4];
-    CK_ULONG count = 0;
-    judge("C_FindObjects", C_FindObjects(session, found, 4, &count), CKR_OK);
-    judge("public keys found", count, 1);
-    judge("C_FindObjectsFinal", C_FindObjectsFinal(session), CKR_OK);
-    SessionModel::end_search(model_.sessions.at(session));
-    half_ = found[0], half_insertion_ = model_.insertion;
+    const auto found = look_for(CKO_PUBLIC_KEY, [] { return 1UL; });
+    if (found != 0) half_ = found, half_insertion_ = model_.insertion;
   }
   void verify_init() {
     CK_MECHANISM mechanism{CKM_SHA256_RSA_PKCS, nullptr, 0};

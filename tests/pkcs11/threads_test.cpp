@@ -10,6 +10,27 @@ namespace {
 
 using Threads = Cryptoki;
 
+/// The next exchange with the card waits inside it until it is let go.
+class HeldExchange {
+ public:
+  explicit HeldExchange(BenchCard& card) : card_(card) {
+    card.before = [this, once = true](ByteView) mutable {
+      if (!std::exchange(once, false)) return;
+      inside_.set_value();
+      released_.wait();
+    };
+  }
+  HeldExchange(const HeldExchange&) = delete;
+  ~HeldExchange() { card_.before = nullptr; }
+  void wait_inside() { inside_.get_future().wait(); }
+  void let_go() { go_on_.set_value(); }
+
+ private:
+  BenchCard& card_;
+  std::promise<void> inside_, go_on_;
+  std::future<void> released_ = go_on_.get_future();
+};
+
 TEST_F(Threads, EightUseOneToken) {
   const auto session = user_session();
   const auto pair = generate(session);
@@ -71,16 +92,9 @@ TEST_F(Threads, ABusyCardHoldsUpNobodyWhoNeedsItNot) {
   const auto session = user_session(), other = open(false);
   const auto key = generate(session).private_key;
   const auto slot = slot_of(reader_a);
-  std::promise<void> inside, go_on;
-  auto released = go_on.get_future();
-  bool once = true;
-  card->before = [&](ByteView) {
-    if (!std::exchange(once, false)) return;
-    inside.set_value();
-    released.wait();
-  };
+  HeldExchange held(*card);
   auto signing = std::async(std::launch::async, [&] { return sign_once(session, key); });
-  inside.get_future().wait();
+  held.wait_inside();
   EXPECT_EQ(state(other), CKS_RO_USER_FUNCTIONS);
   EXPECT_EQ(state(session), CKS_RW_USER_FUNCTIONS);
   CK_SLOT_INFO info{};
@@ -92,9 +106,8 @@ TEST_F(Threads, ABusyCardHoldsUpNobodyWhoNeedsItNot) {
   EXPECT_TRUE(is(C_DigestInit(other, &digest), CKR_OK));
   CK_SLOT_ID id = 0;
   EXPECT_TRUE(is(C_WaitForSlotEvent(CKF_DONT_BLOCK, &id, nullptr), CKR_NO_EVENT));
-  go_on.set_value();
+  held.let_go();
   EXPECT_TRUE(is(signing.get(), CKR_OK));
-  card->before = nullptr;
 }
 
 /// The call that is under way has its session to its end; every later one finds it closed.
@@ -105,26 +118,18 @@ TEST_F(Threads, ClosingAllSessionsLetsTheCallUnderWayEnd) {
   ASSERT_TRUE(is(C_SignInit(session, &mechanism, key), CKR_OK));
   CK_MECHANISM digest{CKM_SHA256, nullptr, 0};
   ASSERT_TRUE(is(C_DigestInit(other, &digest), CKR_OK));
-  std::promise<void> inside, go_on;
-  auto released = go_on.get_future();
-  bool once = true;
-  card->before = [&](ByteView) {
-    if (!std::exchange(once, false)) return;
-    inside.set_value();
-    released.wait();
-  };
+  HeldExchange held(*card);
   Bytes message{'m'}, signature(128);
   auto signing = std::async(std::launch::async, [&] {
     CK_ULONG size = signature.size();
     return C_Sign(session, message.data(), 1, signature.data(), &size);
   });
-  inside.get_future().wait();
+  held.wait_inside();
   auto closing =
       std::async(std::launch::async, [&] { return C_CloseAllSessions(slot_of(reader_a)); });
-  go_on.set_value();
+  held.let_go();
   EXPECT_TRUE(is(signing.get(), CKR_OK));
   EXPECT_TRUE(is(closing.get(), CKR_OK));
-  card->before = nullptr;
 
   CK_ULONG size = 0;
   EXPECT_TRUE(is(C_Sign(session, message.data(), 1, nullptr, &size), CKR_SESSION_HANDLE_INVALID));
