@@ -17,6 +17,8 @@
 
 namespace kilt::card::jacarta {
 
+struct MadeFile;
+
 class JacartaCard final : public Card {
  public:
   /// The LASER applet is selected. `random` is the system's but in tests.
@@ -142,6 +144,7 @@ class JacartaCard final : public Card {
   Status allow_creation(const FileFacts& master);
   Status erase();
   Status create_all(const std::string& label, const SecretBytes& so_pin);
+  Status make_files(const Result<std::vector<MadeFile>>& files);
   Status make_file(const FilePath& parent, const NewFile& file, ByteView content);
   Status create_user_pin(const SecretBytes& new_pin);
   Status mark_user_pin();

@@ -46,6 +46,18 @@ Status JacartaCard::erase() {
   return {};
 }
 
+Status JacartaCard::make_files(const Result<std::vector<MadeFile>>& files) {
+  if (!files) return files.error();
+  for (const auto& made : *files) {
+    auto status = make_file(made.parent, made.file, made.content);
+    // Quirk: transport PIN 2 may have survived [facts jacarta A16].
+    if (!status && status.error().kind == ErrorKind::exists && made.file.id == second_transport_pin)
+      continue;
+    if (!status) return status;
+  }
+  return {};
+}
+
 Status JacartaCard::create_all(const std::string& label, const SecretBytes& so_pin) {
   const auto serial = serial_bytes();
   if (!serial) return serial.error();
@@ -54,20 +66,11 @@ Status JacartaCard::create_all(const std::string& label, const SecretBytes& so_p
   if (!random) return random.take_error();
   const auto placeholder = SecretBytes::copy_of(*random);
   wipe(*random);
-  for (const auto& made : master_files(so_pin, placeholder)) {
-    auto status = make_file(made.parent, made.file, made.content);
-    // Quirk: transport PIN 2 may have survived [facts jacarta A16].
-    if (!status && status.error().kind == ErrorKind::exists && made.file.id == second_transport_pin)
-      continue;
-    if (!status) return status;
-  }
+  if (auto status = make_files(master_files(so_pin, placeholder)); !status) return status;
   if (auto status = pins_.login(Role::security_officer, so_pin); !status) return status;
-  const auto files = application_files(label, *serial);
-  if (!files) return files.error();
-  for (const auto& made : *files) {
-    if (auto status = make_file(made.parent, made.file, made.content); !status) return status;
-  }
-  return {};
+  if (auto status = make_files(application_files(label, *serial)); !status) return status;
+  if (auto status = pins_.login(Role::user, placeholder); !status) return status;
+  return make_files(users_files());
 }
 
 Status JacartaCard::initialise(const std::string& label, const SecretBytes& so_pin) {

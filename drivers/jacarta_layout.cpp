@@ -140,7 +140,6 @@ Result<std::vector<MadeFile>> application_files(const std::string& label, ByteVi
   Bytes date = bytes_of("02C40100 02C708");
   append(date, as_bytes(now("%Y%m%d")));
   const FilePath& application = file::application;
-  const FilePath& open = file::open_objects;
   const FilePath& minidriver = file::minidriver;
   std::vector<MadeFile> rest;
   rest.push_back({application, dedicated(0x3001, "PUBLIC", "0000 0000 00FF 0010 0000 0010"), {}});
@@ -152,15 +151,18 @@ Result<std::vector<MadeFile>> application_files(const std::string& label, ByteVi
   rest.push_back({application, elementary(0xEEED, 4, "EEED", either_pin), bytes_of("02D00164")});
   rest.push_back({application, elementary(0xEEEE, 0xAD, "EEEE", officer_only), policy()});
   rest.push_back({application, elementary(0xEEEF, 0x0F, "EEEF", either_pin), date});
-  // The rules are those with which the vendor makes it, too; there it is at once made anew with the
-  // user's, under a user PIN that its software knows [facts jacarta A16 #23]. Here nobody is to log
-  // in with the placeholder, and the first key makes the map anew with those rules.
+  rest.push_back({minidriver, elementary(0x4000, 0x12, "cardid", officer_only), card_id});
+  return rest;
+}
+
+Result<std::vector<MadeFile>> users_files() {
   auto map = container_file(Bytes(empty_map_size));
   if (!map) return map.take_error();
-  rest.push_back({open,
-                  elementary(file::container_map, map->size(), "cmapfile", "0000 0030 0030 0030"),
-                  *map});
-  rest.push_back({minidriver, elementary(0x4000, 0x12, "cardid", officer_only), card_id});
+  NewFile map_file = elementary(file::container_map, map->size(), "cmapfile", "");
+  map_file.rules = rules::container_map();
+  const FilePath& minidriver = file::minidriver;
+  std::vector<MadeFile> rest;
+  rest.push_back({file::open_objects, std::move(map_file), std::move(*map)});
   rest.push_back({minidriver, elementary(0x4001, 8, "cardcf", "0000 0032 00FF 0032"),
                   bytes_of("0006000301000100")});
   rest.push_back({minidriver, elementary(0x4002, 0x0A, "cardapps", either_pin),

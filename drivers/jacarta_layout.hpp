@@ -21,11 +21,14 @@ inline constexpr std::uint16_t second_transport_pin = 0x0002;
 /// A PIN object as it stands once its owner's PIN was stored.
 [[nodiscard]] NewFile stored_pin(std::uint16_t id, Bytes rules, const SecretBytes& pin);
 
-/// Of the MF. `placeholder`, which nobody knows, stands for "no user PIN" until one is set: the
-/// expressions name an object that exists.
+/// Of the MF. `placeholder`, which nobody knows but who is making the card, stands for "no user
+/// PIN" until one is set: the expressions name an object that exists.
 [[nodiscard]] std::vector<MadeFile> master_files(const SecretBytes& so_pin,
                                                  const SecretBytes& placeholder);
 /// Of the application; the officer is logged in. `serial` has 8 bytes.
 Result<std::vector<MadeFile>> application_files(const std::string& label, ByteView serial);
+/// What follows them: the container map, which is the user's alone to change [facts jacarta A16
+/// #23], and files that either PIN may write. Who knows the user PIN is logged in.
+Result<std::vector<MadeFile>> users_files();
 
 }  // namespace kilt::card::jacarta

@@ -216,7 +216,7 @@ Status KzidCard::announce(std::uint8_t number, const pkcs15::PublicKeyEntry& hal
 namespace {
 
 /// Something failed when the pair was there already.
-Error made_but(std::uint8_t number, Error cause) {
+Error made_but(std::uint8_t number, const Error& cause) {
   Error error = cause.within("the pair was made in key object " + to_hex(Bytes{number}).substr(1) +
                              " of the card, but what belongs to it was not");
   // Who restores a lost login and repeats the request would make a second pair.

@@ -166,7 +166,7 @@ const Workflow workflows[] = {
      }},
     {"delete the key", 10,
      [](Conversation& c) { expect_ok(c.card->delete_object(c.pair.private_key.ref)); }},
-    {"initialise", 93,
+    {"initialise", 97,
      [](Conversation& c) {
        expect_ok(c.card->initialise("kilt", secret(jacarta_officer_pin)));
        EXPECT_EQ(c.card->login(Role::user, secret(jacarta_user_pin)).error().kind,

@@ -286,7 +286,7 @@ TEST_F(JacartaVendor, KiltsCardHasTheVendorsFiles) {
     const std::string answer = raw("80A4080C083F0030003001867F00");
     return answer.substr(answer.size() - 20, 16);
   };
-  EXPECT_EQ(rules_of_map(), "0000003000300030") << "officer or user: there is no user yet";
+  EXPECT_EQ(rules_of_map(), "0000002000200020") << "the user's alone, from the start";
   EXPECT_EQ(read("30003001867F", 807).size(), 807u);
   ASSERT_TRUE(card->login(Role::security_officer, secret(jacarta_officer_pin)).ok());
   status = card->set_user_pin(secret(jacarta_user_pin));
@@ -298,7 +298,7 @@ TEST_F(JacartaVendor, KiltsCardHasTheVendorsFiles) {
   const auto pair = card->generate(request);
   ASSERT_TRUE(pair.ok()) << why(pair);
   EXPECT_EQ(to_hex(read("300030034001", 8)), "0006000304000400");
-  EXPECT_EQ(rules_of_map(), "0000002000200020") << "the vendor's, from the first key on";
+  EXPECT_EQ(rules_of_map(), "0000002000200020") << "as small as the vendor's, and no less his";
   // As it was after the key, before the certificate.
   Bytes map = hex(vendor::container_map);
   map[79 + 80] = 0x01;
