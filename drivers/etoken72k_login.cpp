@@ -205,8 +205,8 @@ Result<Login::NewPin> Login::prepare(const SecretBytes& pin, const SecretBytes& 
 Status Login::change(Role role, const SecretBytes& pin) {
   auto made = prepare(pin, key_);
   if (!made) return made.take_error().within("changing the PIN");
-  auto status = check(link_.send(command::change_pin(role, made->salt, made->encrypted_key)),
-                      "changing the PIN");
+  auto status = check_pin(link_.send(command::change_pin(role, made->salt, made->encrypted_key)),
+                          "changing the PIN");
   if (!status) return status;
   key_ = std::move(made->key);
   return {};
@@ -215,8 +215,8 @@ Status Login::change(Role role, const SecretBytes& pin) {
 Status Login::set_user_pin(const SecretBytes& pin) {
   auto made = prepare(pin, key_);
   if (!made) return made.take_error().within("setting the user PIN");
-  auto status = check(link_.send(command::set_user_pin(made->salt, made->encrypted_key)),
-                      "setting the user PIN");
+  auto status = check_pin(link_.send(command::set_user_pin(made->salt, made->encrypted_key)),
+                          "setting the user PIN");
   if (status) blocked_[index(Role::user)] = false;
   return status;
 }

@@ -108,9 +108,8 @@ ErrorKind kind_of(apdu::StatusWord status) {
     case 0x6982:
       return ErrorKind::not_logged_in;
     case 0x6983:
-      return ErrorKind::pin_blocked;
+      return ErrorKind::access_denied;
     case 0x6984:
-      return ErrorKind::pin_not_set;
     case 0x6985:
     case 0x6986:
       return ErrorKind::card_state;
@@ -147,10 +146,16 @@ Status check(const Result<apdu::ResponseApdu>& answer, const char* what) {
 }
 
 Status check_pin(const Result<apdu::ResponseApdu>& answer, const char* what) {
-  if (!answer || answer->status.sw1() != 0x63) return check(answer, what);
-  const auto status = answer->status;
-  return Error{ErrorKind::pin_incorrect, std::string(what) + ": " + apdu::meaning(status),
-               status.value, status.tries_left()};
+  auto status = check(answer, what);
+  if (status || !answer) return status;
+  auto error = status.take_error();
+  if (answer->status.sw1() == 0x63) {
+    error.kind = ErrorKind::pin_incorrect;
+    error.tries_left = answer->status.tries_left();
+  }
+  if (error.sw == 0x6983) error.kind = ErrorKind::pin_blocked;
+  if (error.sw == 0x6984) error.kind = ErrorKind::pin_not_set;
+  return error;
 }
 
 Result<Bytes> gather_random(Link& link, std::size_t count, std::size_t step,

@@ -27,11 +27,12 @@ struct FileControl {
 Result<FileControl> parse_file_control(ByteView answer);
 
 /// The error a status word stands for [7816-4 §5.6], as far as the standard says it. `what` is what
-/// was being done. 63xx is `protocol`: it means a wrong PIN only where a PIN was sent, and who
-/// sends one looks for it.
+/// was being done. 63xx is `protocol` and 6983 access_denied: they speak of a PIN only where one
+/// was sent, and who sends one looks for that.
 [[nodiscard]] Error status_error(apdu::StatusWord status, std::string what);
 [[nodiscard]] Status check(const Result<apdu::ResponseApdu>& answer, const char* what);
-/// The same for a command that carries a PIN: 63xx is pin_incorrect, with the tries left of 63Cx.
+/// The same for a command that carries a PIN, or is about one: 63xx is pin_incorrect, with the
+/// tries left of 63Cx, 6983 pin_blocked, 6984 pin_not_set.
 [[nodiscard]] Status check_pin(const Result<apdu::ResponseApdu>& answer, const char* what);
 
 /// Random bytes from the card, by as many commands as it takes: `ask` makes the one for `step`

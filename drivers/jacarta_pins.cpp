@@ -175,11 +175,11 @@ Status Pins::login_for_transport() {
   }
   const auto pin = SecretBytes::copy_of(as_bytes(pin::transport_default));
   const auto answer = files_.send(command::verify(pin));
-  auto status = check(answer, "checking the card's transport PIN");
+  auto status = check_pin(answer, "checking the card's transport PIN");
   if (status) return {};
   files_.forget();  // it shows the tries
-  const bool is_wrong = answer && answer->status.sw1() == 0x63;
-  if (!is_wrong && status.error().kind != ErrorKind::pin_blocked) return status;
+  const auto kind = status.error().kind;
+  if (kind != ErrorKind::pin_incorrect && kind != ErrorKind::pin_blocked) return status;
   return Error{ErrorKind::access_denied,
                "the card's transport PIN is not the one that cards are shipped with, so it cannot "
                "be initialised",
@@ -232,12 +232,12 @@ Status Pins::store(Role role, const SecretBytes& new_pin) {
     forget();
     files_.forget_applet();
   }
-  return check(answer, what.c_str());
+  return check_pin(answer, what.c_str());
 }
 
 Status Pins::reset_user_counter() {
   if (const auto selected = files_.select(pin::user); !selected) return selected.error();
-  return check(files_.send(command::reset_counter()), "unblocking the user PIN");
+  return check_pin(files_.send(command::reset_counter()), "unblocking the user PIN");
 }
 
 Status Pins::require_user(const char* what) const {

@@ -104,12 +104,13 @@ Status Pins::logout() {
 }
 
 Status Pins::load(Role role, const SecretBytes& new_pin) {
-  return check(link_.send(command::load_value(pin::reference(role), new_pin.view())),
-               role == Role::user ? "setting the user PIN" : "setting the security officer's PIN");
+  return check_pin(
+      link_.send(command::load_value(pin::reference(role), new_pin.view())),
+      role == Role::user ? "setting the user PIN" : "setting the security officer's PIN");
 }
 
 Status Pins::reset_user_counter() {
-  return check(link_.send(command::reset_counter(pin::user)), "unblocking the user PIN");
+  return check_pin(link_.send(command::reset_counter(pin::user)), "unblocking the user PIN");
 }
 
 Status Pins::require_user(const char* what) const {

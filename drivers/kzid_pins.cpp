@@ -152,7 +152,7 @@ Status Pins::reset_user(const SecretBytes& new_pin) {
   const auto reset = [](Role, const SecretBytes& pin, const SecretBytes&) {
     return command::reset_counter(pin);
   };
-  auto done = check(send(reset, Role::user, new_pin, {}), "unblocking the PIN");
+  auto done = check_pin(send(reset, Role::user, new_pin, {}), "unblocking the PIN");
   if (!done && done.error().kind == ErrorKind::not_logged_in) lost();
   return done;
 }

@@ -102,13 +102,19 @@ TEST(IsoFiles, SelectsNothingTwiceWithinAnOperation) {
 TEST(StatusWords, AreErrorsOfTheirOwnKind) {
   const auto kind = [](std::uint16_t sw) { return status_error({sw}, "x").kind; };
   EXPECT_EQ(kind(0x6982), ErrorKind::not_logged_in);
-  EXPECT_EQ(kind(0x6983), ErrorKind::pin_blocked);
-  EXPECT_EQ(kind(0x6300), ErrorKind::protocol) << "nobody sent a PIN";
+  EXPECT_EQ(kind(0x6983), ErrorKind::access_denied) << "nobody sent a PIN";
+  EXPECT_EQ(kind(0x6300), ErrorKind::protocol) << "nor here";
   EXPECT_EQ(kind(0x63C2), ErrorKind::protocol);
   EXPECT_EQ(status_error({0x63C2}, "x").tries_left, std::nullopt);
   const auto wrong = check_pin(apdu::ResponseApdu{{}, {0x63C2}}, "x");
   EXPECT_EQ(wrong.error().kind, ErrorKind::pin_incorrect);
   EXPECT_EQ(wrong.error().tries_left, 2);
+  const auto of_pin = [](std::uint16_t sw) {
+    return check_pin(apdu::ResponseApdu{{}, {sw}}, "x").error().kind;
+  };
+  EXPECT_EQ(of_pin(0x6983), ErrorKind::pin_blocked);
+  EXPECT_EQ(of_pin(0x6984), ErrorKind::pin_not_set);
+  EXPECT_EQ(of_pin(0x6982), ErrorKind::not_logged_in);
   EXPECT_EQ(kind(0x6A82), ErrorKind::not_found);
   EXPECT_EQ(kind(0x6A84), ErrorKind::no_space);
   EXPECT_EQ(kind(0x6A89), ErrorKind::exists);
