@@ -86,24 +86,24 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const std::string& path) {
   const auto fail = [&path] {
     return Error{ErrorKind::bad_argument, "trace file " + path + ": " + std::strerror(errno)};
   };
-  const int fd =
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-  if (fd < 0) return fail();
-  std::unique_ptr<Recorder> recorder(new Recorder(fd));
+  const auto file = OwnFile::append_to(path, O_NOFOLLOW);
+  if (file.number < 0) return fail();
+  std::unique_ptr<Recorder> recorder(new Recorder(file));
   struct stat status {};
-  if (::fstat(fd, &status) != 0) return fail();
+  if (::fstat(file.number, &status) != 0) return fail();
   if (S_ISREG(status.st_mode) && status.st_size == 0) recorder->write(new_file_header());
   return recorder;
 }
 
 Recorder::~Recorder() {
-  ::close(fd_);
+  file_.close();
 }
 
 void Recorder::write(const std::string& text) {
+  if (!file_.is_ours()) return;
   std::string_view rest = text;
   while (!rest.empty()) {
-    const ssize_t count = ::write(fd_, rest.data(), rest.size());
+    const ssize_t count = ::write(file_.number, rest.data(), rest.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;  // a full disk must not stop the work that is traced
     rest.remove_prefix(static_cast<std::size_t>(count));

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "apdu/command.hpp"
+#include "apdu/own_file.hpp"
 #include "apdu/result.hpp"
 #include "apdu/transport/transport.hpp"
 
@@ -82,7 +83,8 @@ struct VectorFile {
 /// nobody marked them, whatever their class byte; what PSO: DECIPHER answers, and what a command
 /// marked so answers, is masked as {any:N}.
 /// Commands stand as they went over the wire, over T=0 in its forms.
-/// Thread-safe; each exchange is written whole and flushed.
+/// Thread-safe; each exchange is written whole and flushed. Once the program closed the file's
+/// descriptor nothing is written any more.
 class Recorder {
  public:
   /// Creates or appends, mode 0600. Errors: bad_argument with the system's reason.
@@ -95,10 +97,10 @@ class Recorder {
   [[nodiscard]] static bool has_secret_answer(const CommandApdu& command);
 
  private:
-  explicit Recorder(int fd) : fd_(fd) {}
+  explicit Recorder(const OwnFile& file) : file_(file) {}
   void write(const std::string& text);
   std::mutex mutex_;
-  int fd_;
+  OwnFile file_;
 };
 
 /// A transport that plays the card's side of a vector file: each command must match the next step.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pkcs11/log.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <cstdio>
 #include <ctime>
+
+#include "apdu/own_file.hpp"
 
 namespace kilt::p11 {
 namespace {
@@ -23,39 +23,26 @@ constexpr std::array<std::string_view, 5> names{"off", "error", "warn", "info", 
 
 constexpr int nowhere = -1;
 
-/// The host may have closed our descriptor, and given its number to a file of its own.
-bool is_still_ours(int fd) {
-  if (fd <= STDERR_FILENO) return fd == STDERR_FILENO;
-  struct stat now {};
-  return ::fstat(fd, &now) == 0 && now.st_dev == device && now.st_ino == inode;
+apdu::OwnFile file_at(int number) {
+  return {number, device, inode};
+}
+
+bool is_still_ours(int number) {
+  return number == STDERR_FILENO || file_at(number).is_ours();
 }
 
 void leave_target() {
   const int old = target.exchange(nowhere);
-  if (old > STDERR_FILENO && is_still_ours(old)) ::close(old);
-}
-
-/// Above stderr, also where the host closed that: its number is told from a file's by that.
-int open_file(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
-  if (fd < 0 || fd > STDERR_FILENO) return fd;
-  const int higher = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  ::close(fd);
-  return higher;
+  if (old != STDERR_FILENO) file_at(old).close();
 }
 
 bool use_file(const std::string& path) {
-  const int fd = open_file(path);
-  if (fd < 0) return false;
-  struct stat opened {};
-  if (::fstat(fd, &opened) != 0) {
-    ::close(fd);
-    return false;
-  }
+  const auto file = apdu::OwnFile::append_to(path);
+  if (file.number < 0) return false;
   leave_target();
-  device = opened.st_dev;
-  inode = opened.st_ino;
-  target = fd;
+  device = file.device;
+  inode = file.inode;
+  target = file.number;
   return true;
 }
 

@@ -2,6 +2,7 @@
 // Recording and replay, through the channel as in real life.
 #include "apdu/trace.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -75,6 +76,30 @@ TEST_F(Tracing, ALinkIsNotFollowed) {
   ::unlink(link.c_str());
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().kind, ErrorKind::bad_argument);
+}
+
+/// As in a daemon that closes every descriptor and then opens files of its own.
+TEST_F(Tracing, AFileThatTookTheNumberGetsNothingAndStaysOpen) {
+  const std::string theirs = folder_ + "/theirs";
+  const int host = ::open(theirs.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  int number = -1;
+  for (int fd = STDERR_FILENO + 1; fd < host; ++fd) {
+    struct stat file {
+    }, trace{};
+    if (::fstat(fd, &file) == 0 && ::stat(path_.c_str(), &trace) == 0 &&
+        file.st_ino == trace.st_ino && file.st_dev == trace.st_dev)
+      number = fd;
+  }
+  ASSERT_GT(number, STDERR_FILENO);
+  ASSERT_EQ(::dup2(host, number), number);
+  recorder_->comment("not for them");
+  recorder_.reset();
+  struct stat file {};
+  ASSERT_EQ(::fstat(number, &file), 0) << "it is theirs to close";
+  EXPECT_EQ(file.st_size, 0);
+  ::close(number);
+  ::close(host);
+  ::unlink(theirs.c_str());
 }
 
 TEST_F(Tracing, AMarkedPinNeverReachesTheFile) {
