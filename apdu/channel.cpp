@@ -49,6 +49,10 @@ CommandApdu with_ne(const CommandApdu& command, std::size_t ne) {
   return again;
 }
 
+bool names_a_file(const CommandApdu& command) {
+  return command.ins() == ins::select;
+}
+
 std::size_t short_count(std::uint8_t sw2) {
   return sw2 == 0 ? CommandApdu::le_max_short : sw2;
 }
@@ -57,6 +61,8 @@ std::size_t short_count(std::uint8_t sw2) {
 
 Result<ResponseApdu> Channel::send(const CommandApdu& command) {
   exchanges_left_ = exchanges_max;
+  const bool is_private = is_private_ && !names_a_file(command);
+  hidden_ = {.body = is_private, .answer = is_private || Recorder::has_secret_answer(command)};
   if (!sm_ && !closed_) return send_plain(command);
   if (closed_) {
     return Error{ErrorKind::protocol,
@@ -72,7 +78,6 @@ Result<ResponseApdu> Channel::send(const CommandApdu& command) {
 }
 
 Result<ResponseApdu> Channel::send_plain(const CommandApdu& command) {
-  answer_is_secret_ = Recorder::has_secret_answer(command);
   const Limits limits = transport_.limits();
   if (limits.max_command < short_frame + 1) {
     return Error{ErrorKind::transport, "the reader lets no command with data through"};
@@ -170,10 +175,10 @@ Result<ResponseApdu> Channel::exchange_as_is(const CommandApdu& command) {
   };
   auto wire = transmit();
   if (!wire) {
-    if (recorder_) recorder_->failed(command, wire.error());
+    if (recorder_) recorder_->failed(command, wire.error(), hidden_);
     return wire.take_error();
   }
-  if (recorder_) recorder_->exchange(command, *wire, answer_is_secret_);
+  if (recorder_) recorder_->exchange(command, *wire, hidden_);
   auto answer = ResponseApdu::parse(*wire);
   if (answer && !command.needs_extended() && answer->data.size() > CommandApdu::le_max_short) {
     return Error{ErrorKind::protocol, "the card's answer is longer than a short APDU's 256 bytes",

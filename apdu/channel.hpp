@@ -42,6 +42,24 @@ class Channel {
   void set_prefer_extended(bool yes) { prefer_extended_ = yes; }
   [[nodiscard]] Transport& transport() { return transport_; }
 
+  /// While one stands, what goes over the wire is its owner's alone (the content of a private file,
+  /// which may be a password): the trace shows headers, lengths and status words, and no bodies but
+  /// those of SELECT, which name files.
+  class Privacy {
+   public:
+    explicit Privacy(Channel& channel, bool is_private = true)
+        : channel_(channel), before_(channel.is_private_) {
+      channel.is_private_ = before_ || is_private;
+    }
+    ~Privacy() { channel_.is_private_ = before_; }
+    Privacy(const Privacy&) = delete;
+    Privacy& operator=(const Privacy&) = delete;
+
+   private:
+    Channel& channel_;
+    bool before_;
+  };
+
  private:
   Result<ResponseApdu> send_plain(const CommandApdu& command);
   Result<ResponseApdu> send_chained(const CommandApdu& command);
@@ -57,7 +75,8 @@ class Channel {
   bool prefer_extended_ = false;
   bool closed_ = false;
   int exchanges_left_ = 0;
-  bool answer_is_secret_ = false;  ///< of the command that is being sent, for the trace
+  bool is_private_ = false;    ///< a Privacy stands
+  Recorder::Hidden hidden_{};  ///< of the command that is being sent, for the trace
 };
 
 }  // namespace kilt::apdu

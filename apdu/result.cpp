@@ -43,6 +43,8 @@ const char* to_string(ErrorKind kind) {
       return "pin_blocked";
     case ErrorKind::pin_length:
       return "pin_length";
+    case ErrorKind::pin_invalid:
+      return "pin_invalid";
     case ErrorKind::pin_last_try:
       return "pin_last_try";
     case ErrorKind::pin_not_set:

@@ -32,6 +32,7 @@ enum class ErrorKind {
   pin_incorrect,  ///< `tries_left` is set where the card tells
   pin_blocked,
   pin_length,     ///< too short or too long: not sent, no try spent
+  pin_invalid,    ///< has characters that no PIN of this card has: likewise
   pin_last_try,   ///< would spend the last try; not sent
   pin_not_set,    ///< the card has no such PIN yet
   not_logged_in,  ///< the card asks for a login first

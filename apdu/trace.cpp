@@ -41,7 +41,22 @@ bool is_masked(const CommandApdu& command) {
   return command.is_secret() || (names_a_secret(command) && !command.body().empty());
 }
 
-std::string command_text(const CommandApdu& command) {
+std::string any_of(std::size_t count) {
+  return "{any:" + std::to_string(count) + "}";
+}
+
+/// Header, Lc and Le as they are: with them the trace still tells what was read or written where.
+std::string private_text(const CommandApdu& command) {
+  const Bytes wire = command.encode();
+  const std::size_t header = command.needs_extended() ? 7 : 5;
+  const std::size_t count = command.body().size();
+  std::string text = spaced_hex(ByteView(wire).first(header)) + " " + any_of(count);
+  const ByteView le = ByteView(wire).subspan(header + count);
+  return le.empty() ? text : text + " " + spaced_hex(le);
+}
+
+std::string command_text(const CommandApdu& command, bool is_private) {
+  if (!is_masked(command) && is_private && !command.body().empty()) return private_text(command);
   if (!is_masked(command)) return spaced_hex(command.encode());
   std::string text = header_hex(command) + (command.body().empty() ? "" : " {pin}");
   if (command.ne()) {
@@ -56,7 +71,7 @@ std::string command_text(const CommandApdu& command) {
 std::string answer_text(ByteView answer, bool masked) {
   if (!masked || answer.size() <= 2) return spaced_hex(answer);
   const std::size_t count = answer.size() - 2;
-  return "{any:" + std::to_string(count) + "} " + spaced_hex(answer.subspan(count));
+  return any_of(count) + " " + spaced_hex(answer.subspan(count));
 }
 
 std::string as_comment(std::string_view text) {
@@ -121,17 +136,18 @@ bool Recorder::has_secret_answer(const CommandApdu& command) {
          (command.ins() == ins::perform_security_operation && command.p1() == 0x80);
 }
 
-void Recorder::exchange(const CommandApdu& command, ByteView answer, bool of_secret) {
-  const bool masked = of_secret || has_secret_answer(command);
+void Recorder::exchange(const CommandApdu& command, ByteView answer, Hidden hidden) {
+  const bool masked = hidden.answer || has_secret_answer(command);
   const std::string text =
-      "> " + command_text(command) + "\n< " + answer_text(answer, masked) + "\n";
+      "> " + command_text(command, hidden.body) + "\n< " + answer_text(answer, masked) + "\n";
   const std::lock_guard lock(mutex_);
   write(text);
 }
 
-void Recorder::failed(const CommandApdu& command, const Error& error) {
+void Recorder::failed(const CommandApdu& command, const Error& error, Hidden hidden) {
   const std::lock_guard lock(mutex_);
-  write(as_comment("> " + command_text(command)) + as_comment("failed: " + error.message()));
+  write(as_comment("> " + command_text(command, hidden.body)) +
+        as_comment("failed: " + error.message()));
 }
 
 ReplayTransport::ReplayTransport(VectorFile file, Bytes atr, Protocol protocol, Limits limits)

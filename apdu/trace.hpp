@@ -81,7 +81,7 @@ struct VectorFile {
 /// command value, and for a secret body it writes {pin} without looking at it. Bodies of VERIFY,
 /// CHANGE REFERENCE DATA (which also loads keys) and RESET RETRY COUNTER are masked even when
 /// nobody marked them, whatever their class byte; what PSO: DECIPHER answers, and what a command
-/// marked so answers, is masked as {any:N}.
+/// marked so answers, is masked as {any:N}, and so are both sides of a private exchange.
 /// Commands stand as they went over the wire, over T=0 in its forms.
 /// Thread-safe; each exchange is written whole and flushed. Once the program closed the file's
 /// descriptor nothing is written any more.
@@ -91,9 +91,15 @@ class Recorder {
   static Result<std::unique_ptr<Recorder>> open(const std::string& path);
   ~Recorder();
   void comment(std::string_view text);
-  /// `of_secret`: a GET RESPONSE that goes on with the answer of a command whose answer is secret.
-  void exchange(const CommandApdu& command, ByteView answer, bool of_secret = false);
-  void failed(const CommandApdu& command, const Error& error);
+  /// What no trace shows of one exchange, beside what its command tells by itself.
+  struct Hidden {
+    bool body = false;    ///< header and length stay to be seen
+    bool answer = false;  ///< also of a GET RESPONSE that goes on with one that is secret
+  };
+  void exchange(const CommandApdu& command, ByteView answer, Hidden hidden);
+  void exchange(const CommandApdu& command, ByteView answer) { exchange(command, answer, {}); }
+  void failed(const CommandApdu& command, const Error& error, Hidden hidden);
+  void failed(const CommandApdu& command, const Error& error) { failed(command, error, {}); }
   [[nodiscard]] static bool has_secret_answer(const CommandApdu& command);
 
  private:

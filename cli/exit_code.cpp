@@ -57,9 +57,14 @@ constexpr Explanation table[] = {
     {ErrorKind::pin_length, ExitCode::pin_refused, "CKR_PIN_LEN_RANGE",
      "The PIN is too short or too long, so it was not sent and no try was spent",
      "See `kilt pin status` for the lengths that the token takes."},
+    {ErrorKind::pin_invalid, ExitCode::pin_refused, "CKR_PIN_INVALID",
+     "The PIN holds characters that no PIN of this token has, so it was not sent and no try was "
+     "spent",
+     "Check the keyboard's layout, and that no blank was typed or copied along."},
     {ErrorKind::pin_last_try, ExitCode::pin_refused, "CKR_FUNCTION_FAILED",
      "This may be the last try, so the PIN was not sent",
-     "If you are sure of the PIN, repeat the command with --spend-last-try."},
+     "If you are sure of the PIN, repeat the command with --spend-last-try. Where nobody counts "
+     "wrong PINs, kilt does so once XDG_DATA_HOME names a directory of yours."},
     {ErrorKind::pin_not_set, ExitCode::failure, "CKR_USER_PIN_NOT_INITIALIZED",
      "The token has no such PIN yet",
      "Set the user PIN with the security officer's PIN: `kilt pin unblock`."},
@@ -94,6 +99,11 @@ const Explanation& explain(ErrorKind kind) {
   const auto* found = std::find_if(std::begin(table), std::end(table),
                                    [&](const Explanation& row) { return row.kind == kind; });
   return found != std::end(table) ? *found : *std::prev(std::end(table));
+}
+
+const Explanation& explain(const Error& error) {
+  const bool card_said_so = error.kind == ErrorKind::bad_argument && error.sw != 0;
+  return explain(card_said_so ? ErrorKind::protocol : error.kind);
 }
 
 }  // namespace kilt::cli

@@ -32,5 +32,8 @@ struct Explanation {
 };
 
 [[nodiscard]] const Explanation& explain(ErrorKind kind);
+/// Of its kind. A card that calls a command or its data wrong (6700, 6A80) answers kilt, not the
+/// person at the terminal, who made no mistake: that is explained as `protocol`.
+[[nodiscard]] const Explanation& explain(const Error& error);
 
 }  // namespace kilt::cli

@@ -161,6 +161,7 @@ Json certificate_json(const Session& session, const card::CertificateInfo& info)
   json["id"] = to_hex(info.id);
   json["authority"] = info.authority;
   json["uri"] = object_uri(session, "cert", info.id, info.label);
+  if (!info.kept_in.empty()) json["kept_in"] = info.kept_in;
   return json;
 }
 
@@ -196,8 +197,10 @@ std::string key_line(const card::KeyInfo& key) {
 }
 
 std::string certificate_line(const card::CertificateInfo& info) {
-  return fmt::format("certificate  {:<16}  id {}", label_or_none(info.label),
-                     info.id.empty() ? "(none)" : to_hex(info.id));
+  return fmt::format(
+      "certificate  {:<16}  id {}{}", label_or_none(info.label),
+      info.id.empty() ? "(none)" : to_hex(info.id),
+      info.kept_in.empty() ? "" : ", kept on this computer in " + printable(info.kept_in));
 }
 
 std::string pin_line(const card::PinInfo& pin) {

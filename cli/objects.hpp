@@ -22,6 +22,7 @@ namespace kilt::cli {
 
 [[nodiscard]] Json token_json(const Session& session);
 [[nodiscard]] Json key_json(const Session& session, const card::KeyInfo& key);
+/// "kept_in" only where the certificate is not on the card.
 [[nodiscard]] Json certificate_json(const Session& session, const card::CertificateInfo& info);
 /// What the certificate itself says, added to what the directory says.
 void add_certificate_body(Json& json, const card::Certificate& certificate, std::time_t now);

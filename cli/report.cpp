@@ -22,7 +22,7 @@ std::optional<int> tries_left(const Error& error) {
 }
 
 std::string reason_of(const Error& error) {
-  std::string text(explain(error.kind).reason);
+  std::string text(explain(error).reason);
   if (error.tries_left && error.kind == ErrorKind::pin_incorrect) {
     text += *error.tries_left == 1 ? "; one try is left"
                                    : fmt::format("; {} tries are left", *error.tries_left);
@@ -31,7 +31,7 @@ std::string reason_of(const Error& error) {
 }
 
 std::string hint_of(const Report& report) {
-  return report.hint.empty() ? std::string(explain(report.error->kind).hint) : report.hint;
+  return report.hint.empty() ? std::string(explain(*report.error).hint) : report.hint;
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ Report perhaps_done(Error error, bool begun, const std::string& what) {
 
 ExitCode Report::exit_code() const {
   if (exit) return *exit;
-  return error ? explain(error->kind).exit : ExitCode::ok;
+  return error ? explain(*error).exit : ExitCode::ok;
 }
 
 std::string status_word_text(std::uint16_t sw) {
@@ -70,9 +70,9 @@ Json envelope(const std::string& command, const Report& report,
   if (!report.error) return document;
   const Error& error = *report.error;
   Json& out = document["error"];
-  out["kind"] = to_string(error.kind);
+  out["kind"] = to_string(explain(error).kind);
   out["sw"] = error.sw == 0 ? Json(nullptr) : Json(status_word_text(error.sw));
-  out["ckr"] = explain(error.kind).ckr;
+  out["ckr"] = explain(error).ckr;
   out["hint"] = hint_of(report);
   out["reason"] = reason_of(error);
   out["message"] = error.message();
@@ -87,7 +87,7 @@ std::string explain_failure(const std::string& failed, const Report& report, boo
   const Error& deepest = innermost(error);
   std::string codes;
   if (error.sw != 0) codes = status_word_text(error.sw) + ", ";
-  codes += explain(error.kind).ckr;
+  codes += explain(error).ckr;
   std::string text =
       fmt::format("kilt: {}\n why: {} [{}]: {}\n  do: {}\n", failed, reason_of(error), codes,
                   sentence(printable(deepest.what)), hint_of(report));

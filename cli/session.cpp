@@ -60,6 +60,11 @@ Result<card::PinInfo> Session::may_try(card::Role role, bool spend_last_try) {
                              "tell how many tries are left",
                              whose, pin->failures)};
   }
+  if (!pin->tries_left && !pin->unwatched.empty() && !spend_last_try) {
+    return Error{
+        ErrorKind::pin_last_try,
+        fmt::format("neither the token nor this computer counts wrong PINs ({})", pin->unwatched)};
+  }
   if (pin->tries_left == 1 && !spend_last_try) {
     return Error{.kind = ErrorKind::pin_last_try,
                  .what = fmt::format("{} has one try left", whose),

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "cli/md_type.hpp"
 #include "drivers/certificate.hpp"
@@ -79,6 +80,34 @@ Result<Bytes> sign_digest(card::Card& card, const card::KeyInfo& key, const Mech
   auto block = pss_block(key, mechanism, digest);
   if (!block) return block;
   return card.sign(key, scheme, *block);
+}
+
+Result<Bytes> sign_and_verify(card::Card& card, const card::KeyInfo& key,
+                              const Mechanism& mechanism, ByteView digest) {
+  auto signature = sign_digest(card, key, mechanism, digest);
+  if (!signature) return signature;
+  auto value = key.value ? Result<card::PublicKey>(*key.value) : card.read_public_key(key.ref);
+  if (!value) {
+    const auto kind = value.error().kind;
+    if (kind == ErrorKind::not_found || kind == ErrorKind::unsupported) return signature;
+    return value.take_error().within("reading the key's public half to verify the signature");
+  }
+  const auto right = verify_digest(*value, mechanism, digest, *signature);
+  if (right) return signature;
+  if (right.error().kind != ErrorKind::verify_failed) return right.error();
+  return Error{ErrorKind::verify_failed,
+               "the token's signature does not fit its key's public half, so it was not written"};
+}
+
+Report signing_failed(Error error) {
+  const bool is_wrong = error.kind == ErrorKind::verify_failed;
+  Report report(std::move(error));
+  if (is_wrong) {
+    report.hint =
+        "Repeat the command; if it ends so again, record it with `kilt trace record FILE` and "
+        "report it.";
+  }
+  return report;
 }
 
 Status verify_digest(const card::PublicKey& key, const Mechanism& mechanism, ByteView digest,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apdu/result.hpp"
+#include "cli/report.hpp"
 #include "drivers/card.hpp"
 #include "drivers/rsa_padding.hpp"
 
@@ -29,6 +30,13 @@ Status check_mechanism(const card::CardModel& model, const card::KeyInfo& key,
 /// The raw signature (as long as the modulus, big-endian) over a digest. Needs the login.
 Result<Bytes> sign_digest(card::Card& card, const card::KeyInfo& key, const Mechanism& mechanism,
                           ByteView digest);
+/// The same, verified with the key's public half: what was read of it before (KeyInfo::value), else
+/// what the card has of it. verify_failed, and no signature, where a bit was changed on its way or
+/// the key is another one. Where the card has no public half the signature goes unverified.
+Result<Bytes> sign_and_verify(card::Card& card, const card::KeyInfo& key,
+                              const Mechanism& mechanism, ByteView digest);
+/// A failure of either, with advice for a signature that is wrong.
+[[nodiscard]] Report signing_failed(Error error);
 /// verify_failed; unsupported for a key that is not RSA.
 Status verify_digest(const card::PublicKey& key, const Mechanism& mechanism, ByteView digest,
                      ByteView signature);

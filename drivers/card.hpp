@@ -94,9 +94,9 @@ class Card {
   /// Spends no try and needs no login. Cheap (at most one APDU).
   virtual Result<PinInfo> pin_status(Role role) = 0;
 
-  /// pin_incorrect with tries_left, pin_blocked, pin_length (not sent). Does not guard the last
-  /// try: its callers do, with pin_status(). A role already logged in is checked again with this
-  /// PIN (a right PIN is a success, a wrong one costs a try).
+  /// pin_incorrect with tries_left, pin_blocked, pin_length and pin_invalid (not sent). Does not
+  /// guard the last try: its callers do, with pin_status(). A role already logged in is checked
+  /// again with this PIN (a right PIN is a success, a wrong one costs a try).
   virtual Status login(Role role, const SecretBytes& pin) = 0;
   /// Whether this PIN can be typed on the reader's keys: there are some, and the card takes the PIN
   /// as it is typed.

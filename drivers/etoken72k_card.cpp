@@ -21,7 +21,9 @@ bool is_absent(const Error& error) {
 EtokenCard::EtokenCard(std::unique_ptr<Link> link, const CardModel& model, SideFiles side_files)
     : link_(std::move(link)),
       model_(model),
-      login_(*link_, [this](Role role, const Status& refusal) { (void)noted(role, refusal).ok(); }),
+      login_(
+          *link_, [this](Role role) { return failures(role); },
+          [this](Role role, const Status& refusal) { (void)noted(role, refusal).ok(); }),
       files_(*link_, login_),
       objects_since_(link_->transaction()),
       failures_(std::move(side_files), ".failures") {
@@ -30,7 +32,7 @@ EtokenCard::EtokenCard(std::unique_ptr<Link> link, const CardModel& model, SideF
 
 void EtokenCard::forget_state() {
   files_.forget_applet();
-  login_.forget();
+  login_.lose();
   login_.forget_blocked();
   pin_is_set_ = {};
 }
@@ -128,7 +130,7 @@ Result<TokenInfo> EtokenCard::token_info() {
 }
 
 Result<bool> EtokenCard::has_salt(Role role) {
-  const auto info = files_.select(role == Role::user ? file::user_salt : file::officer_salt);
+  const auto info = files_.select(file::salt_of(role));
   if (!info && !is_absent(info.error())) return info.error();
   pin_is_set_[index(role)] = info && info->size > 0;
   return pin_is_set_[index(role)];
@@ -145,6 +147,9 @@ Result<PinInfo> EtokenCard::pin_status(Role role) {
   info.blocked = login_.is_blocked(role);
   info.failures = failures(role);
   if (info.blocked) info.tries_left = 0;
+  if (!info.tries_left) {
+    if (auto kept = failures_.can_keep(); !kept) info.unwatched = kept.error().message();
+  }
   if (info.logged_in || info.blocked || pin_is_set_[index(role)]) return info;
   begin();
   auto set = has_salt(role);

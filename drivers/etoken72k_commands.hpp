@@ -22,6 +22,9 @@ inline constexpr FilePath user_salt{0x6666, 0x5000, 0x000F};
 /// assumed: nobody public says where the officer's salt is, nor the token's label.
 inline constexpr FilePath officer_salt{0x6666, 0x5000, 0x000E};
 inline constexpr FilePath label{0x6666, 0x5000, 0x0001};
+[[nodiscard]] constexpr const FilePath& salt_of(Role role) {
+  return role == Role::user ? user_salt : officer_salt;
+}
 
 /// What an object's identifier begins with; the low byte counts. Keys made by others begin with 50
 /// and 60 and are left alone.

@@ -29,8 +29,22 @@ Result<apdu::ResponseApdu> Files::send(const Command& command) {
   if (!answer || answer->status != apdu::sw::security_status_not_satisfied || !login_.role())
     return answer;
   // Quirk: on observed tokens a read of a protected file uses up the login [facts etoken §5.4].
-  if (auto status = login_.renew(); !status) return status.take_error();
+  if (auto status = renew_login(); !status) return status.take_error();
   return link_.send(command);
+}
+
+Status Files::renew_login() {
+  const auto before = current_;
+  const auto has_moved = login_.renew();
+  if (!has_moved || *has_moved) forget();
+  if (!has_moved) return has_moved.error();
+  // A SELECT that is to be repeated needs no selection: it forgot it.
+  if (!before || current_ == before) return {};
+  const auto how = info_ ? apdu::SelectAnswer::fcp : apdu::SelectAnswer::none;
+  const std::string what = "selecting " + to_string(*before) + " again";
+  auto status = check(link_.send(command::select(*before, how)), what.c_str());
+  if (status) current_ = before;
+  return status;
 }
 
 Result<apdu::ResponseApdu> Files::send_select(const FilePath& path, apdu::SelectAnswer how) {
@@ -132,7 +146,13 @@ std::size_t Files::write_step() const {
   return long_pieces() ? write_extended : write_short;
 }
 
+/// Whether anybody may read the selected file. What not everybody may read, no trace shows.
+bool Files::is_open_to_all() const {
+  return info_ && info_->acl[0] == Rights::anybody;
+}
+
 Result<Bytes> Files::read_piece(std::size_t offset, std::size_t count) {
+  const apdu::Channel::Privacy privacy(link_.channel(), !is_open_to_all());
   auto answer = send(command::read(offset, count));
   if (count > read_short) {
     const bool is_refused =
@@ -185,6 +205,7 @@ Result<bool> Files::holds(const FilePath& path, ByteView content) {
 }
 
 Status Files::write_piece(std::size_t offset, ByteView piece) {
+  const apdu::Channel::Privacy privacy(link_.channel(), !is_open_to_all());
   return check(send(command::write(offset, piece)), "writing a file");
 }
 
@@ -211,12 +232,11 @@ Status Files::write(ByteView content) {
 Status Files::create(bool is_directory, const FilePath& path, std::size_t size,
                      const Rights& rights) {
   if (auto status = enter(path.parent()); !status) return status;
+  const auto answer = send(command::create(is_directory, path.back(), size, rights));
   forget();
-  auto status =
-      check(send(command::create(is_directory, path.back(), size, rights)), "creating a file");
-  if (!status) return status;
+  if (auto status = check(answer, "creating a file"); !status) return status;
   current_ = path;
-  info_ = FileInfo{is_directory, size, {}};
+  info_ = FileInfo{is_directory, size, bytes_of(rights)};
   return {};
 }
 
@@ -231,8 +251,9 @@ Status Files::create_file(const FilePath& path, std::size_t size, const Rights& 
 Status Files::remove(const FilePath& path) {
   auto info = select(path);
   if (!info) return info.take_error();
+  const auto answer = send(command::remove());
   forget();
-  return check(send(command::remove()), "deleting a file");
+  return check(answer, "deleting a file");
 }
 
 }  // namespace kilt::card::etoken

@@ -17,7 +17,8 @@ class Files {
     link.channel().set_prefer_extended(true);
   }
 
-  /// Sends a command of the applet; on 6982 once more after renewing our login, if we have one.
+  /// Sends a command of the applet; on 6982 once more after renewing our login, if we have one,
+  /// with the same file selected.
   Result<apdu::ResponseApdu> send(const Command& command);
 
   /// By path, with control information; no command when it is selected already. not_found.
@@ -63,11 +64,13 @@ class Files {
   Status select_applet();
 
  private:
+  Status renew_login();
   Result<apdu::ResponseApdu> send_select(const FilePath& path, apdu::SelectAnswer answer);
   Status create(bool is_directory, const FilePath& path, std::size_t size, const Rights& rights);
   Result<Bytes> read_piece(std::size_t offset, std::size_t count);
   Status write_piece(std::size_t offset, ByteView piece);
   [[nodiscard]] bool long_pieces() const;
+  [[nodiscard]] bool is_open_to_all() const;
 
   Link& link_;
   Login& login_;

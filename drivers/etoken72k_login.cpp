@@ -5,6 +5,7 @@
 #include <mbedtls/pkcs12.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "drivers/refusals.hpp"
 
@@ -15,8 +16,14 @@ constexpr int key_material = 3;  ///< the ID byte: PKCS #12's for MACs [facts et
 constexpr int rounds = 999;
 constexpr std::size_t des_block = 8;
 
+/// No wrong PIN: nobody asked the card, so nobody counts it as one.
+Error changed_elsewhere() {
+  return {ErrorKind::not_logged_in,
+          "the PIN was changed by another program; the old one was not sent, so no try was spent"};
+}
+
 Error not_text() {
-  return {ErrorKind::bad_argument,
+  return {ErrorKind::pin_invalid,
           "the PIN holds characters that this token cannot take; nothing was sent to the card"};
 }
 
@@ -141,27 +148,73 @@ Status Login::answer_challenge(Role role, const SecretBytes& key) {
   return status_error(status, what);
 }
 
+/// A program that keeps the PIN logs in again with it by itself; all that are open would spend a
+/// try each when one of them changes it.
+bool Login::is_of_lost_login(Role role, const SecretBytes& pin, ByteView salt) const {
+  if (lost_ != role || equal(salt, salt_)) return false;
+  const auto key = derive_key(pin, salt_);
+  return key && key_.equals(key->view());
+}
+
 Status Login::begin(Role role, const SecretBytes& pin, ByteView salt) {
+  const bool is_old = is_of_lost_login(role, pin, salt);
   forget();
+  if (is_old) return changed_elsewhere();
   auto key = derive_key(pin, salt);
   if (!key) return key.take_error();
   if (auto status = answer_challenge(role, *key); !status) return status;
   role_ = role;
   key_ = std::move(*key);
+  learn_salt(copy_of(salt));
   blocked_[index(role)] = false;
   return {};
 }
 
-Status Login::renew() {
+void Login::learn_salt(Bytes salt) {
+  salt_ = std::move(salt);
+  salt_read_in_ = link_.transaction();
+}
+
+/// A PIN that was set anew has a salt of its own, for who sets it makes one (prepare()). Not
+/// through Files, which would ask for a renewal of the login.
+Status Login::confirm_salt(Role role) {
+  auto answer = link_.send(command::select(file::salt_of(role), apdu::SelectAnswer::fcp));
+  if (answer && answer->ok()) answer = link_.send(command::read(0, pin::salt_size));
+  if (!answer) return answer.error().within("reading the salt of the PIN again");
+  if (answer->ok() && equal(answer->data, salt_)) {
+    salt_read_in_ = link_.transaction();
+    return {};
+  }
+  lose();
+  if (answer->ok()) return changed_elsewhere();
+  // No status word: it is not the answer to what the caller asks for.
+  return Error{ErrorKind::not_logged_in,
+               "the login was used up, and the salt of its PIN can be read no more, so the PIN is "
+               "not tried without being told"};
+}
+
+Result<bool> Login::renew() {
   if (!role_) {
     return Error{ErrorKind::not_logged_in, "the card asks for a login",
                  apdu::sw::security_status_not_satisfied.value};
   }
   const Role role = *role_;
+  if (failures_(role) > 0) {
+    lose();
+    return Error{ErrorKind::not_logged_in,
+                 std::string("the login was used up and does not return by itself: a wrong ") +
+                     pin_name(role) + " was sent since by somebody, and no other try is risked"};
+  }
+  const auto now = link_.transaction();
+  const bool looks = !now || now != salt_read_in_;
+  if (looks) {
+    if (auto status = confirm_salt(role); !status) return status.take_error();
+  }
   auto status = answer_challenge(role, key_);
-  if (status) return status;
+  if (status) return looks;
   const auto kind = status.error().kind;
-  if (kind != ErrorKind::pin_incorrect && kind != ErrorKind::pin_blocked) return status;
+  if (kind != ErrorKind::pin_incorrect && kind != ErrorKind::pin_blocked)
+    return status.take_error();
   forget();
   refused_(role, status);
   Error lost{ErrorKind::not_logged_in,
@@ -174,7 +227,13 @@ Status Login::renew() {
 
 void Login::forget() {
   role_.reset();
+  lost_.reset();
   key_ = SecretBytes();
+  salt_.clear();
+}
+
+void Login::lose() {
+  if (role_) lost_ = std::exchange(role_, std::nullopt);
 }
 
 Status Login::require(Role role, const char* what) const {
@@ -209,6 +268,7 @@ Status Login::change(Role role, const SecretBytes& pin) {
                           "changing the PIN");
   if (!status) return status;
   key_ = std::move(made->key);
+  learn_salt(std::move(made->salt));
   return {};
 }
 

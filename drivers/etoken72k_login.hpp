@@ -12,10 +12,10 @@
 namespace kilt::card::etoken {
 
 /// The PKCS #12 KDF [RFC 7292 appendix B] with SHA-1, ID 3, 999 rounds, over the PIN (UTF-8 in,
-/// BMPString with two zero bytes inside): a key for 3DES. bad_argument for a PIN that is no UTF-8,
+/// BMPString with two zero bytes inside): a key for 3DES. pin_invalid for a PIN that is no UTF-8,
 /// or has characters outside the BMP; pin_length beyond pin::max_length.
 Result<SecretBytes> derive_key(const SecretBytes& pin, ByteView salt);
-/// Characters of a PIN in UTF-8; bad_argument as above.
+/// Characters of a PIN in UTF-8; pin_invalid as above.
 Result<std::size_t> length_of(const SecretBytes& pin);
 /// One block, 3DES-EDE3.
 Bytes respond(const SecretBytes& key, ByteView challenge);
@@ -25,19 +25,29 @@ Bytes encrypt(const SecretBytes& key, ByteView iv, const SecretBytes& text);
 /// The login that *we* made, with the key to make it again.
 class Login {
  public:
+  /// Wrong PINs since the last right one, as far as anybody noted them.
+  using Failures = std::function<int(Role)>;
   /// What the card said when it refused a key that renew() sent.
   using Refused = std::function<void(Role, const Status&)>;
 
-  Login(Link& link, Refused refused) : link_(link), refused_(std::move(refused)) {}
+  Login(Link& link, Failures failures, Refused refused)
+      : link_(link), failures_(std::move(failures)), refused_(std::move(refused)) {}
 
-  /// With the card's salt in hand: derives the key and answers one challenge. At most one try.
+  /// With the card's salt in hand, read in this transaction: derives the key and answers one
+  /// challenge. At most one try. None (not_logged_in), once, for the PIN of a login that was lost,
+  /// where the salt is another since: a new PIN was set, and who repeats the old one may be a
+  /// program.
   Status begin(Role role, const SecretBytes& pin, ByteView salt);
-  /// A protected read may use up the login [facts etoken §5.4]: the same key once more, two
-  /// commands. not_logged_in when there is no key. A refusal makes the key be forgotten, so that no
-  /// second try is ever spent by itself, and is told, for it was a wrong PIN like any other.
-  Status renew();
+  /// A protected read may use up the login [facts etoken §5.4]: the same key once more. Not where
+  /// a wrong PIN was noted since, and not where the salt, read again unless it was in this
+  /// transaction, is another: not_logged_in, and no try is spent. A key that the card refuses is
+  /// forgotten, so that no second try is ever spent by itself, and told, for it was a wrong PIN
+  /// like any other. Whether the salt's file is selected now.
+  Result<bool> renew();
   /// Only our side; the card's ends when the applet is selected again.
   void forget();
+  /// The login is over, but not at our wish: for begin() its PIN is still known.
+  void lose();
 
   [[nodiscard]] std::optional<Role> role() const { return role_; }
   /// A PIN that was found blocked and not set anew since.
@@ -65,12 +75,18 @@ class Login {
  private:
   static constexpr std::size_t index(Role role) { return role == Role::user ? 0 : 1; }
   Status answer_challenge(Role role, const SecretBytes& key);
+  Status confirm_salt(Role role);
+  [[nodiscard]] bool is_of_lost_login(Role role, const SecretBytes& pin, ByteView salt) const;
+  void learn_salt(Bytes salt);
 
   Link& link_;
+  const Failures failures_;
   const Refused refused_;
-  std::optional<Role> role_;
+  std::optional<Role> role_, lost_;  ///< key_ and salt_ are of one of them
   std::array<bool, 2> blocked_{};
   SecretBytes key_;
+  Bytes salt_;
+  std::optional<std::uint64_t> salt_read_in_;  ///< the transaction
 };
 
 }  // namespace kilt::card::etoken

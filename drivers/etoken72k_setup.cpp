@@ -24,8 +24,7 @@ Status check_length(const SecretBytes& pin, bool is_new) {
 
 /// Read anew for each login: after a change by another program the old one would cost a try.
 Result<Bytes> EtokenCard::salt(Role role) {
-  const auto& path = role == Role::user ? file::user_salt : file::officer_salt;
-  const auto info = files_.select(path);
+  const auto info = files_.select(file::salt_of(role));
   const bool is_absent = info ? info->size == 0 : info.error().kind == ErrorKind::not_found;
   if (is_absent) {
     return Error{ErrorKind::pin_not_set, role == Role::user
@@ -126,6 +125,7 @@ Status EtokenCard::initialise(const std::string& label, const SecretBytes& so_pi
     if (auto status = login(Role::security_officer, so_pin); !status) return status;
   }
   auto status = login_.initialise(so_pin, as_bytes(label), !*has_officer);
+  login_.forget();
   forget_state();
   forget_objects();
   if (!status) return status;

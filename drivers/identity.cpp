@@ -8,7 +8,8 @@
 namespace kilt::card {
 
 bool same(const KeyInfo& a, const KeyInfo& b) {
-  return a.ref == b.ref && a.id == b.id && a.bits == b.bits;
+  const bool is_other = a.value && b.value && *a.value != *b.value;
+  return a.ref == b.ref && a.id == b.id && a.bits == b.bits && !is_other;
 }
 bool same(const PublicKeyInfo& a, const PublicKeyInfo& b) {
   return a.ref == b.ref && a.id == b.id && a.bits == b.bits;

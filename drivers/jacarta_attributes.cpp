@@ -95,6 +95,16 @@ std::size_t PartialFile::known_from(std::size_t at) const {
   return end - at;
 }
 
+bool PartialFile::agrees(std::size_t at, const PartialFile& other, std::size_t there,
+                         std::size_t count) const {
+  if (at + count > size() || there + count > other.size()) return false;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool both_known = known_[at + i] && other.known_[there + i];
+    if (both_known && content_[at + i] != other.content_[there + i]) return false;
+  }
+  return true;
+}
+
 Result<ByteView> PartialFile::bytes(std::size_t at, std::size_t count, const Fetch& fetch) {
   if (at > content_.size() || count > content_.size() - at) {
     return Error{ErrorKind::protocol, "an attribute reaches beyond the end of its file"};

@@ -111,6 +111,10 @@ class PartialFile {
   /// The bytes, fetched where they are not known; what stands behind them comes along up to 256
   /// bytes. protocol when they are beyond the end or the card has fewer than it said.
   Result<ByteView> bytes(std::size_t at, std::size_t count, const Fetch& fetch);
+  /// Whether `count` bytes from `at` on are those of `other` from `there` on, as far as both are
+  /// known.
+  [[nodiscard]] bool agrees(std::size_t at, const PartialFile& other, std::size_t there,
+                            std::size_t count) const;
   /// How many bytes from `at` on are known without a gap.
   [[nodiscard]] std::size_t known_from(std::size_t at) const;
 

@@ -159,8 +159,12 @@ Result<Pins::State> JacartaCard::state_of_pin(Role role) {
   // count it [facts jacarta A16 #14, #22]. Only then is it worth the commands to look.
   const auto content = token_info_file();
   if (!content) return content.error();
-  if (content->size() > flags_at && ((*content)[flags_at] & user_pin_initialised) == 0)
-    state->info.initialized = false;
+  // An initialisation that was cut off left that PIN before there was a TokenInfo. Where the object
+  // shows nothing, as on cards that others set up, that it has no policy says nothing either.
+  const bool was_cut_off = content->empty() && state->info.tries_left;
+  const bool is_not_counted =
+      content->size() > flags_at && ((*content)[flags_at] & user_pin_initialised) == 0;
+  if (was_cut_off || is_not_counted) state->info.initialized = false;
   return state;
 }
 

@@ -108,6 +108,7 @@ class JacartaCard final : public Card {
   Status confirm(const KeyInfo& key);
   Status compare_id(const KeyInfo& key);
   Status check_place(const KeyInfo& key, std::uint16_t index);
+  Error withheld(const KeyInfo& key, std::uint16_t index, const std::optional<PublicKey>& judge);
   Result<Bytes> compute(const KeyInfo& key, const Command& command, ByteView block);
   Result<Bytes> decipher(const KeyInfo& key, ByteView input);
 
@@ -136,6 +137,13 @@ class JacartaCard final : public Card {
 
   // -- jacarta_change.cpp: changing
   Result<ObjectFile*> find_object(const ObjectRef& object);
+  /// What was known of an object, and of a private key's public half: the only thing that tells
+  /// two keys with one name apart.
+  struct Known {
+    std::optional<KnownObject> object, half;
+  };
+  [[nodiscard]] Known known(const ObjectRef& object) const;
+  Status confirm(const Known& before);
   Status remove_key_object(std::uint16_t index);
   Status delete_private_key(std::uint16_t index);
   Status delete_public_key(std::uint16_t index);
@@ -143,7 +151,8 @@ class JacartaCard final : public Card {
   // -- jacarta_format.cpp: setting up
   Status allow_creation(const FileFacts& master);
   Status erase();
-  Status create_all(const std::string& label, const SecretBytes& so_pin);
+  Result<Freshness> first_counters();
+  Status create_all(const std::string& label, const SecretBytes& so_pin, const Freshness& counters);
   Status make_files(const Result<std::vector<MadeFile>>& files);
   Status make_file(const FilePath& parent, const NewFile& file, ByteView content);
   Status create_user_pin(const SecretBytes& new_pin);

@@ -60,11 +60,41 @@ Result<ObjectFile*> JacartaCard::find_object(const ObjectRef& object) {
   return found;
 }
 
+JacartaCard::Known JacartaCard::known(const ObjectRef& object) const {
+  if (!fits_class(object)) return {};
+  const auto fid = static_cast<std::uint16_t>(object.token);
+  Known before{objects_.known(area_of(object), fid), std::nullopt};
+  if (object.object_class == ObjectClass::private_key) {
+    const auto index = static_cast<std::uint16_t>(fid - id::private_key);
+    before.half = objects_.known(Area::open, id::public_key | index);
+  }
+  return before;
+}
+
+/// not_found when another object has the place by now of what was listed there. A half that others
+/// deleted, counting it, is no longer asked.
+Status JacartaCard::confirm(const Known& before) {
+  if (before.object) {
+    if (auto status = objects_.confirm(*before.object); !status) return status;
+  }
+  if (!before.half) return {};
+  const auto& half = *before.half;
+  if (half.generation != objects_.generation()) {
+    const auto open = objects_.ids(Area::open);
+    if (!open) return open.error();
+    if (std::find(open->begin(), open->end(), half.object.fid) == open->end()) return {};
+  }
+  return objects_.confirm(half);
+}
+
 Status JacartaCard::change_attributes(const ObjectRef& object, const AttributeChange& change) {
   const char* const what = "changing an object";
   if (auto status = check_change(object, change); !status) return status;
   if (auto status = check_subject(change.subject.value_or(Bytes{})); !status) return status;
+  Known before = known(object);
+  before.half.reset();  // a name given to the wrong one of two that have the same does no harm
   if (auto status = prepare_write(what); !status) return status;
+  if (auto status = confirm(before); !status) return status.take_error().within(what);
   auto found = find_object(object);
   if (!found) return found.take_error().within(what);
   const auto whole = objects_.whole(**found);
@@ -131,7 +161,10 @@ Status JacartaCard::delete_public_key(std::uint16_t index) {
 }
 
 Status JacartaCard::delete_object(const ObjectRef& object) {
+  const auto before = known(object);
   if (auto status = prepare_write("deleting an object"); !status) return status;
+  if (auto status = confirm(before); !status)
+    return status.take_error().within("deleting an object");
   const auto fid = static_cast<std::uint16_t>(object.token);
   auto found = find_object(object);
   // What cannot be read can be deleted; what is not there cannot.

@@ -25,6 +25,8 @@ class Files {
   explicit Files(Link& link) : link_(link) {}
 
   Result<apdu::ResponseApdu> send(const Command& command) { return link_.send(command); }
+  /// Where a private file's content goes over the wire.
+  [[nodiscard]] apdu::Channel& channel() { return link_.channel(); }
 
   /// A new operation begins: somebody else may have selected another file, or another applet.
   void begin() { stale_ = true; }

@@ -58,7 +58,21 @@ Status JacartaCard::make_files(const Result<std::vector<MadeFile>>& files) {
   return {};
 }
 
-Status JacartaCard::create_all(const std::string& label, const SecretBytes& so_pin) {
+/// What the counters of cardcf begin with. A departure from the vendor's software, which writes 1
+/// and 1 each time [facts jacarta A9, A16]: another program that holds what it read of the card
+/// believes it while the counters stand still, and as many changes as there were before would
+/// make them what they were, with other keys in the same places. So they go on counting.
+Result<Freshness> JacartaCard::first_counters() {
+  constexpr Freshness vendors{1, 1};
+  const auto there = objects_.read_counters();
+  if (there) return *there ? (*there)->after(1) : vendors;
+  const auto kind = there.error().kind;
+  if (kind == ErrorKind::removed || kind == ErrorKind::transport) return there.error();
+  return vendors;
+}
+
+Status JacartaCard::create_all(const std::string& label, const SecretBytes& so_pin,
+                               const Freshness& counters) {
   const auto serial = serial_bytes();
   if (!serial) return serial.error();
   constexpr std::size_t placeholder_size = 8;
@@ -70,7 +84,7 @@ Status JacartaCard::create_all(const std::string& label, const SecretBytes& so_p
   if (auto status = pins_.login(Role::security_officer, so_pin); !status) return status;
   if (auto status = make_files(application_files(label, *serial)); !status) return status;
   if (auto status = pins_.login(Role::user, placeholder); !status) return status;
-  return make_files(users_files());
+  return make_files(users_files(counters));
 }
 
 Status JacartaCard::initialise(const std::string& label, const SecretBytes& so_pin) {
@@ -89,6 +103,8 @@ Status JacartaCard::initialise(const std::string& label, const SecretBytes& so_p
       return status.take_error().within(what);
     if (auto status = pins_.login(Role::security_officer, so_pin); !status) return status;
   }
+  const auto counters = first_counters();
+  if (!counters) return counters.error().within(what);
   // Before anything is lost: erasing needs the officer alone, setting up the transport PIN too
   // [facts jacarta A16 #20].
   const auto master = files_.select({});
@@ -96,7 +112,7 @@ Status JacartaCard::initialise(const std::string& label, const SecretBytes& so_p
   if (auto status = allow_creation(*master); !status) return status;
   token_info_.reset();
   auto status = erase();
-  if (status) status = create_all(label, so_pin);
+  if (status) status = create_all(label, so_pin, *counters);
   pins_.forget();
   objects_.forget();
   // The guard lets all of the erasure through or nothing.

@@ -155,16 +155,20 @@ Result<std::vector<MadeFile>> application_files(const std::string& label, ByteVi
   return rest;
 }
 
-Result<std::vector<MadeFile>> users_files() {
+Result<std::vector<MadeFile>> users_files(const Freshness& counters) {
   auto map = container_file(Bytes(empty_map_size));
   if (!map) return map.take_error();
   NewFile map_file = elementary(file::container_map, map->size(), "cmapfile", "");
   map_file.rules = rules::container_map();
+  Bytes freshness = bytes_of("00060003");
+  for (const auto counter : {counters.containers, counters.files})
+    append(freshness,
+           {static_cast<std::uint8_t>(counter), static_cast<std::uint8_t>(counter >> 8)});
   const FilePath& minidriver = file::minidriver;
   std::vector<MadeFile> rest;
   rest.push_back({file::open_objects, std::move(map_file), std::move(*map)});
-  rest.push_back({minidriver, elementary(0x4001, 8, "cardcf", "0000 0032 00FF 0032"),
-                  bytes_of("0006000301000100")});
+  rest.push_back(
+      {minidriver, elementary(0x4001, 8, "cardcf", "0000 0032 00FF 0032"), std::move(freshness)});
   rest.push_back({minidriver, elementary(0x4002, 0x0A, "cardapps", either_pin),
                   bytes_of("00086D73637000000000")});
   rest.push_back({minidriver, dedicated(0x3005, "mscp", "0030 0030 00FF 0030 0000 00FF"), {}});

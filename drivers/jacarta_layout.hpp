@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "drivers/jacarta.hpp"
+#include "drivers/jacarta_attributes.hpp"
 
 namespace kilt::card::jacarta {
 
@@ -28,7 +29,8 @@ inline constexpr std::uint16_t second_transport_pin = 0x0002;
 /// Of the application; the officer is logged in. `serial` has 8 bytes.
 Result<std::vector<MadeFile>> application_files(const std::string& label, ByteView serial);
 /// What follows them: the container map, which is the user's alone to change [facts jacarta A16
-/// #23], and files that either PIN may write. Who knows the user PIN is logged in.
-Result<std::vector<MadeFile>> users_files();
+/// #23], and files that either PIN may write, cardcf with these counters among them. Who knows the
+/// user PIN is logged in.
+Result<std::vector<MadeFile>> users_files(const Freshness& counters);
 
 }  // namespace kilt::card::jacarta

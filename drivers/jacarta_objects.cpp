@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "drivers/refusals.hpp"
+
 namespace kilt::card::jacarta {
 namespace {
 
@@ -15,6 +17,11 @@ std::uint16_t object_of(std::uint16_t id) {
 }
 std::uint16_t copy_of_object(std::uint16_t fid) {
   return static_cast<std::uint16_t>(fid | id::copy_bit);
+}
+
+/// Whether no trace may show the content of an object's file.
+bool is_private(Area area, std::uint16_t fid) {
+  return area == Area::hidden && id::is_data(fid);
 }
 
 std::string numbered(const char* format, unsigned number) {
@@ -50,6 +57,21 @@ std::uint16_t le16(ByteView bytes) {
   return be16(bytes[1], bytes[0]);
 }
 
+/// What tells an object from another one in its place, though somebody may have renamed it.
+Type telling_type(std::uint16_t fid) {
+  if (id::is_private_key(fid)) return Type::id;
+  return id::is_public_key(fid) ? Type::modulus : Type::value;
+}
+
+/// Whether both have that attribute with the same value, as far as it is known of both. What was
+/// not read before tells nothing.
+bool has_same(Type type, const ObjectFile& before, const ObjectFile& now) {
+  const auto old = before.index.find(type), current = now.index.find(type);
+  if (old == before.index.end()) return true;
+  if (current == now.index.end() || current->second.length != old->second.length) return false;
+  return now.file.agrees(current->second.at, before.file, old->second.at, old->second.length);
+}
+
 }  // namespace
 
 const FilePath& directory(Area area) {
@@ -71,20 +93,23 @@ void ObjectFiles::forget() {
   checked_ = false;
 }
 
-Status ObjectFiles::check() {
-  if (checked_) return {};
+Result<std::optional<Freshness>> ObjectFiles::read_counters() {
   auto content = files_.read_file(file::freshness);
   if (!content && content.error().kind != ErrorKind::not_found)
     return content.take_error().within("reading whether objects changed");
-  std::optional<Freshness> now;
-  if (content && content->size() >= freshness_size) {
-    const ByteView counters = ByteView(*content).subspan(freshness_head_size);
-    now = Freshness{le16(counters), le16(counters.subspan(2))};
-    freshness_head_ = copy_of(ByteView(*content).first(freshness_head_size));
-  }
+  if (!content || content->size() < freshness_size) return std::optional<Freshness>{};
+  const ByteView counters = ByteView(*content).subspan(freshness_head_size);
+  freshness_head_ = copy_of(ByteView(*content).first(freshness_head_size));
+  return std::optional<Freshness>{{le16(counters), le16(counters.subspan(2))}};
+}
+
+Status ObjectFiles::check() {
+  if (checked_) return {};
+  auto now = read_counters();
+  if (!now) return now.take_error();
   // Without counters nothing tells whether what was read is still right.
-  if (!now || now != freshness_) forget();
-  freshness_ = now;
+  if (!*now || *now != freshness_) forget();
+  freshness_ = *now;
   checked_ = true;
   return {};
 }
@@ -128,8 +153,10 @@ Result<std::vector<std::uint16_t>> ObjectFiles::ids(Area area) {
 }
 
 PartialFile::Fetch ObjectFiles::fetch_of(const ObjectFile& object) {
-  return [this, path = object.path, size = object.file.size()](std::size_t offset,
-                                                               std::size_t count) -> Result<Bytes> {
+  const bool hides = is_private(object.area, object.fid);
+  return [this, hides, path = object.path, size = object.file.size()](
+             std::size_t offset, std::size_t count) -> Result<Bytes> {
+    const apdu::Channel::Privacy privacy(files_.channel(), hides);
     const auto facts = files_.select(path);
     if (!facts) return facts.error();
     if (facts->size != size) {
@@ -154,6 +181,13 @@ Result<bool> ObjectFiles::open(ObjectFile& object, std::uint16_t id) {
   return has_valid_header(*head, object.fid, facts->size);
 }
 
+Result<bool> ObjectFiles::open_either(ObjectFile& object) {
+  auto found = open(object, object.fid);
+  if (found && !*found) found = open(object, copy_of_object(object.fid));
+  if (!found) return found.take_error().within("reading " + to_string(object.path));
+  return found;
+}
+
 Result<ObjectFile*> ObjectFiles::find(Area area, std::uint16_t fid,
                                       const std::vector<Type>& wanted) {
   if (auto all = ids(area); !all) return all.take_error();
@@ -162,9 +196,8 @@ Result<ObjectFile*> ObjectFiles::find(Area area, std::uint16_t fid,
     ObjectFile object;
     object.area = area;
     object.fid = fid;
-    auto found = open(object, fid);
-    if (found && !*found) found = open(object, copy_of_object(fid));
-    if (!found) return found.take_error().within("reading " + to_string(object.path));
+    const auto found = open_either(object);
+    if (!found) return found.error();
     objects_[key] = *found ? std::optional<ObjectFile>(std::move(object)) : std::nullopt;
   }
   auto& known = objects_[key];
@@ -178,6 +211,41 @@ Result<ObjectFile*> ObjectFiles::find(Area area, std::uint16_t fid,
 const ObjectFile* ObjectFiles::peek(Area area, std::uint16_t fid) const {
   const auto found = objects_.find({area, fid});
   return found == objects_.end() || !found->second ? nullptr : &*found->second;
+}
+
+std::optional<KnownObject> ObjectFiles::known(Area area, std::uint16_t fid) const {
+  const auto* object = peek(area, fid);
+  if (!object) return std::nullopt;
+  return KnownObject{*object, generation_};
+}
+
+Status ObjectFiles::confirm(const KnownObject& before) {
+  constexpr std::size_t enough = 64;  // of a certificate: its serial number is among them
+  const auto& old = before.object;
+  if (auto all = ids(old.area); !all) return all.take_error();
+  ObjectFile now;
+  now.area = old.area;
+  now.fid = old.fid;
+  const auto found = open_either(now);
+  if (!found) return found.error();
+  const Type telling = telling_type(old.fid);
+  Status read;
+  if (*found) read = find_attributes(now.file, {telling}, fetch_of(now), now.index);
+  if (const auto place = now.index.find(telling); read && place != now.index.end()) {
+    const auto begin =
+        now.file.bytes(place->second.at, std::min(place->second.length, enough), fetch_of(now));
+    if (!begin) read = begin.error();
+  }
+  // A file that makes no sense is held against the one of before all the same.
+  if (!read && read.error().kind != ErrorKind::protocol)
+    return read.take_error().within("reading " + to_string(now.path));
+  // While the counters stand still nobody changed so much as its label.
+  const std::size_t size = old.file.size();
+  const bool has_moved = before.generation != generation_;
+  const bool agrees = now.file.size() == size && now.file.agrees(0, old.file, 0, size);
+  if (*found && (has_moved || agrees) && has_same(telling, old, now)) return {};
+  forget();
+  return object_gone();
 }
 
 bool ObjectFiles::remembers(Area area, std::uint16_t fid, Type type) const {
@@ -213,6 +281,7 @@ Status ObjectFiles::create_file(Area area, const NewFile& file, ByteView content
   if (!status) return status;
   listed(area, file.id, true);
   const auto selected = files_.select(path_in(area, file.id));
+  const apdu::Channel::Privacy privacy(files_.channel(), is_private(area, object_of(file.id)));
   status = selected ? files_.write(content) : Status(selected.error());
   // After a removal of the card this fails at once.
   if (!status) (void)remove_file(area, file.id);
@@ -276,6 +345,7 @@ Status ObjectFiles::replace(ObjectFile& object, const std::vector<Attribute>& at
     if (end - at <= update_step) {
       // One command changes all of it.
       if (const auto selected = files_.select(object.path); !selected) return selected.error();
+      const apdu::Channel::Privacy privacy(files_.channel(), is_private(area, fid));
       auto status =
           end == at ? Status{} : files_.update(at, ByteView(*content).subspan(at, end - at));
       objects_.erase({area, fid});

@@ -30,6 +30,12 @@ struct ObjectFile {
   Index index;
 };
 
+/// What was known of an object before the card is asked again.
+struct KnownObject {
+  ObjectFile object;
+  std::uint64_t generation = 0;  ///< of what was in memory then
+};
+
 class ObjectFiles {
  public:
   explicit ObjectFiles(Files& files) : files_(files) {}
@@ -43,6 +49,8 @@ class ObjectFiles {
   /// Reads the counters unless that was done since distrust(); forgets all when they moved.
   Status check();
   [[nodiscard]] bool is_checked() const { return checked_; }
+  /// The counters as they stand on the card; none: it has no such file, or one that is too short.
+  Result<std::optional<Freshness>> read_counters();
 
   /// Object files of a directory by the identifier of the object, without copies. Ascending.
   Result<std::vector<std::uint16_t>> ids(Area area);
@@ -54,6 +62,12 @@ class ObjectFiles {
   [[nodiscard]] const ObjectFile* peek(Area area, std::uint16_t fid) const;
   /// Whether find() and value() of this attribute need no command.
   [[nodiscard]] bool remembers(Area area, std::uint16_t fid, Type type) const;
+  /// What is in memory of an object; none when nothing is.
+  [[nodiscard]] std::optional<KnownObject> known(Area area, std::uint16_t fid) const;
+  /// Reads the object's file anew, whatever the counters say: the vendor's software lets them begin
+  /// at 1 when it sets the card up, so they may stand as they did on what is another card by now.
+  /// not_found, and all is forgotten, unless it is the object of `before`. Two commands.
+  Status confirm(const KnownObject& before);
   /// An attribute that find() found; empty when the file has none.
   Result<Bytes> value(ObjectFile& object, Type type);
   /// The whole file, its check value compared where it has one.
@@ -82,6 +96,8 @@ class ObjectFiles {
   void listed(Area area, std::uint16_t id, bool is_there);
   PartialFile::Fetch fetch_of(const ObjectFile& object);
   Result<bool> open(ObjectFile& object, std::uint16_t id);
+  /// Whether the object is there, under its name or as a copy; then it is ready to be read.
+  Result<bool> open_either(ObjectFile& object);
   Status create_file(Area area, const NewFile& file, ByteView content);
   Status remove_file(Area area, std::uint16_t id);
   Status write_changed(const Bytes& before, const Bytes& after);

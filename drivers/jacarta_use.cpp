@@ -17,6 +17,10 @@ constexpr const char* use = "using a key";
 
 Result<std::uint16_t> index_of(const KeyInfo& key) {
   const auto& sizes = model().capabilities.front();
+  // Its file is there, and no key: deleting it was cut off, and can be done again.
+  const bool is_gone = key.ref.object_class == ObjectClass::private_key &&
+                       id::is_private_key(key.ref.token) && key.bits == 0;
+  if (is_gone) return object_gone();
   if (key.ref.object_class != ObjectClass::private_key || !id::is_private_key(key.ref.token) ||
       key.bits % 8 != 0 || key.bits < sizes.min_bits || key.bits > sizes.max_bits) {
     return Error{ErrorKind::bad_argument, "this is no private key of this card"};
@@ -64,6 +68,20 @@ Status JacartaCard::check_place(const KeyInfo& key, std::uint16_t index) {
   return tells ? compare_id(key) : confirm(key);
 }
 
+/// Why the result of a key that was just selected is not handed out. Nothing in memory counts any
+/// more: the vendor's software lets the counters begin at 1 when it sets a card up, so they may
+/// stand as they did, and the key in this place is another.
+Error JacartaCard::withheld(const KeyInfo& key, std::uint16_t index,
+                            const std::optional<PublicKey>& judge) {
+  objects_.forget();
+  if (auto there = confirm(key); !there) return there.take_error().within(use);
+  const auto now = public_value(index);
+  if (judge && now && *now != *judge) return object_gone().within(use);
+  return {ErrorKind::verify_failed,
+          "the card's result does not fit the key's public half, so it is withheld; "
+          "another public key may lie beside it, or the card failed"};
+}
+
 /// `block` is what the key's power is taken of: the result is judged by it.
 Result<Bytes> JacartaCard::compute(const KeyInfo& key, const Command& command, ByteView block) {
   auto index = index_of(key);
@@ -95,10 +113,7 @@ Result<Bytes> JacartaCard::compute(const KeyInfo& key, const Command& command, B
           result->size() * 8 == key.bits && (!known || is_private_power(*known, block, *result));
       if (fits) return result;
       if (!relies_on_past) {
-        if (auto there = confirm(key); !there) return there.take_error().within(use);
-        return Error{ErrorKind::verify_failed,
-                     "the card's result does not fit the key's public half, so it is withheld; "
-                     "another public key may lie beside it, or the card failed"};
+        return withheld(key, *index, known ? std::optional<PublicKey>(*known) : std::nullopt);
       }
     } else if (!relies_on_past) {
       auto status = check(answer, use);

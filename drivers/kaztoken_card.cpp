@@ -387,6 +387,7 @@ Result<Bytes> KaztokenCard::read_data(const ObjectRef& data) {
     if (auto status = pins_.require_user("reading a private data object"); !status)
       return status.take_error();
   }
+  const apdu::Channel::Privacy privacy(link_->channel(), listed->entry.common.is_private);
   auto content = cached_file(listed->path);
   if (!content) return content.take_error().within("reading a data object");
   return content;

@@ -164,7 +164,10 @@ Result<DataInfo> KaztokenCard::store_data(const DataRequest& request, ByteView v
   entry.application = request.application;
   entry.object_id = request.object_id;
   entry.path = path_bytes(*file);
-  auto status = application_.write_value(*file, value);
+  auto status = [&] {
+    const apdu::Channel::Privacy privacy(link_->channel(), request.is_private);
+    return application_.write_value(*file, value);
+  }();
   if (status) status = application_.add(Kind::data, pkcs15::encode(entry));
   if (!status) {
     undo({*file}, status.error());

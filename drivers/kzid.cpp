@@ -202,22 +202,14 @@ Command remove(std::uint16_t id) {
 constexpr const char* global_data = "[7816-4 §12.2.1 EF.GDO; facts kzid B3]";
 
 Command select_serial() {
-  return {
+  return assumed(
       apdu::select(apdu::SelectMode::child_ef, id_bytes(file::serial), apdu::SelectAnswer::none),
-      Evidence::assumed,
-      "read the serial number",
-      global_data,
-      false,
-      true};
+      "read the serial number", global_data);
 }
 
 Command read_serial() {
-  return {apdu::read_binary(0, CommandApdu::le_max_short),
-          Evidence::assumed,
-          "read the serial number",
-          global_data,
-          false,
-          true};
+  return assumed(apdu::read_binary(0, CommandApdu::le_max_short), "read the serial number",
+                 global_data);
 }
 
 Command verify(Role role, const SecretBytes& pin) {
@@ -258,7 +250,17 @@ Command generate(std::uint8_t number) {
   apdu.data({0xA4, 0x03, 0x84, 0x01, key::reference(number)});
   // The Le was seen, an answer never.
   apdu.expect(CommandApdu::le_max_short);
-  return observed(std::move(apdu), "generate a key pair");
+  auto made = observed(std::move(apdu), "generate a key pair");
+  made.destroys = true;  // what the object held
+  return made;
+}
+
+Command generate_unsurely(std::uint8_t number) {
+  auto made = generate(number);
+  made.evidence = Evidence::assumed;
+  made.operation = "generate a key pair where the card neither shows a key nor denies one";
+  made.source = "[facts kzid B5]";
+  return made;
 }
 
 namespace {
@@ -334,6 +336,7 @@ std::vector<Command> commands() {
   all.push_back(command::verify_status(Role::user));
   all.push_back(command::verify(Role::user, none));
   all.push_back(command::generate(key::first));
+  all.push_back(command::generate_unsurely(key::first));
   all.push_back(command::read_public_key(key::first));
   all.push_back(command::set_environment(key::first));
   all.push_back(command::sign({}));

@@ -98,6 +98,8 @@ Command reset_counter(const SecretBytes& new_pin);
 
 /// Overwrites the pair that the object holds: sent only for an empty one.
 Command generate(std::uint8_t number);
+/// The same into an object of which only a guess says that it is empty.
+Command generate_unsurely(std::uint8_t number);
 Command read_public_key(std::uint8_t number);
 Command free_object(std::uint8_t number);
 Command set_environment(std::uint8_t number);

@@ -169,7 +169,7 @@ Result<TokenInfo> KzidCard::token_info() {
   info.serial = *number;
   info.label = label_of(link_->transport().atr());
   info.manufacturer = manufacturer;
-  info.has_random = true;
+  info.has_random = link_->allows(command::random()).ok();
   return info;
 }
 
@@ -200,8 +200,19 @@ Result<std::map<std::uint8_t, PublicKey>> KzidCard::keys_on_card() {
   return found;
 }
 
-/// Without `look` the directory's word is taken where it names a key.
+/// Without `look` the directory's word is taken where it names a key. What is known of its public
+/// half goes along: every result is judged by that.
 Result<std::vector<KeyInfo>> KzidCard::private_keys(bool look) {
+  auto infos = named_keys(look);
+  if (!infos) return infos;
+  for (auto& info : *infos) {
+    const auto* object = keys_.known(static_cast<std::uint8_t>(info.ref.token));
+    if (object != nullptr && object->state == KeyObject::State::full) info.value = object->key;
+  }
+  return infos;
+}
+
+Result<std::vector<KeyInfo>> KzidCard::named_keys(bool look) {
   std::vector<KeyInfo> infos;
   auto named = described_keys();
   if (!named) return named.take_error();

@@ -98,6 +98,7 @@ class KzidCard final : public Card {
   Result<Described> described();
   Result<std::map<std::uint8_t, PublicKey>> keys_on_card();
   Result<std::vector<KeyInfo>> private_keys(bool look);
+  Result<std::vector<KeyInfo>> named_keys(bool look);
   Result<std::vector<PublicKeyInfo>> public_keys();
   Result<std::vector<ListedCertificate>> certificates();
   Result<std::vector<CertificateInfo>> all_certificates();

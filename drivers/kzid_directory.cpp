@@ -31,16 +31,12 @@ void Directories::forget() {
 Status Directories::read_odf() {
   if (odf_) return {};
   auto content = place_.read_directory(file::odf, odf_step);
-  if (!content) {
-    if (!is_not_there(content.error())) return content.take_error().within("reading ODF");
-    odf_.emplace();
-    exists_ = false;
-    return {};
-  }
-  auto lines = pkcs15::split(*content);
-  if (!lines) return lines.take_error().within("reading ODF");
-  odf_ = std::move(*lines);
-  exists_ = true;
+  if (!content && !is_not_there(content.error())) return content.take_error().within("reading ODF");
+  // Where it stands is our choice: what is there on a card of others may be something else.
+  auto lines = content ? pkcs15::split(*content) : Result<std::vector<Bytes>>(content.error());
+  exists_ = lines.ok();
+  odf_.emplace();
+  if (lines) odf_ = std::move(*lines);
   return {};
 }
 

@@ -117,9 +117,11 @@ Status Keys::confirm_empty(std::uint8_t number) {
   const auto set = place_.send(command::set_environment(number));
   if (auto status = check(set, what.c_str()); !status) return status;
   const auto answer = place_.send(command::sign(input));
-  if (answer && (is_absent(answer->status) || answer->status == conditions_not_satisfied))
-    return {};
+  if (answer && is_absent(answer->status)) return {};
   objects_.erase(number);
+  // That an empty object answers so is inferred. A key for another use may answer the same.
+  if (answer && answer->status == conditions_not_satisfied)
+    return place_.allows(command::generate_unsurely(number));
   if (auto status = check(answer, what.c_str()); !status) return status;
   return Error{ErrorKind::protocol, name_of(number) +
                                         " signs, although the card called it empty; a new pair "

@@ -38,8 +38,8 @@ class Pins {
   /// not_logged_in unless the user is.
   [[nodiscard]] Status require_user(const char* what) const;
 
-  [[nodiscard]] static Status check_length(Role role, std::size_t length);
-  /// A new PIN has digits only: what else the card would take is not known.
+  /// Whether it can be this PIN at all: its length, and digits only.
+  [[nodiscard]] static Status check(Role role, const SecretBytes& pin);
   [[nodiscard]] static Status check_new(Role role, const SecretBytes& pin);
 
  private:

@@ -39,8 +39,9 @@ bool is_absent(apdu::StatusWord status) {
 }
 
 bool is_not_there(const Error& error) {
-  return error.kind == ErrorKind::not_found || error.kind == ErrorKind::unsupported ||
-         error.kind == ErrorKind::refused;
+  const int first = error.sw >> 8;
+  const bool is_failure = first == 0x64 || first == 0x65 || first == 0x6F;
+  return error.kind == ErrorKind::refused || (error.sw != 0 && !is_failure);
 }
 
 Result<apdu::ResponseApdu> Place::ask(const Command& command) {
@@ -211,18 +212,10 @@ Status Place::remove(std::uint16_t id) {
 Result<Bytes> Place::read_serial() {
   constexpr const char* what = "reading the serial number";
   file_.reset();
-  const bool chosen = where_ == Where::application;
-  if (chosen) {
-    if (auto status = select_master(); !status) return status.take_error();
-  }
+  if (auto allowed = allows(command::select_serial()); !allowed) return allowed.take_error();
+  if (auto status = stand_in_master(); !status) return status.take_error();
   auto answer = send(command::select_serial());
-  if (answer && is_absent(answer->status) && !chosen) {
-    if (auto status = select_master(); !status) return status.take_error();
-    answer = send(command::select_serial());
-  }
   if (auto status = check(answer, what); !status) return status.take_error();
-  if (where_ != Where::master) ++selections_;
-  where_ = Where::master;
   answer = send(command::read_serial());
   if (!answer) return answer.error().within(what);
   if (!answer->ok() && answer->status != apdu::sw::end_of_file)

@@ -17,6 +17,8 @@ class Place {
 
   /// Sends a command wherever the card stands.
   Result<apdu::ResponseApdu> send(const Command& command) { return link_.send(command); }
+  /// What send() would say of it.
+  [[nodiscard]] Status allows(const Command& command) const { return link_.allows(command); }
   /// Sends a command in DF 0101; twice when it was not found there and the selection is an old one.
   Result<apdu::ResponseApdu> ask(const Command& command);
 
@@ -70,8 +72,9 @@ class Place {
 
 /// 6A82 or 6A88: there is no such file, object or reference here.
 [[nodiscard]] bool is_absent(apdu::StatusWord status);
-/// What the card does not have, or what the guard keeps from it: for optional parts of a card the
-/// same.
+/// What the card does not have, will not show, or what the guard keeps from it: for the parts of
+/// which nobody knows whether a card has them, or where, the same. Not an answer that speaks of a
+/// failure (64, 65, 6F), nor that of a card that is gone.
 [[nodiscard]] bool is_not_there(const Error& error);
 
 }  // namespace kilt::card::kzid

@@ -6,18 +6,19 @@
 
 namespace kilt::card::kzid {
 
-/// What tells this card from others without a guess being sent; nothing where it cannot be asked.
-/// A card without keys shares it with its like: at worst a last try is guarded that is none.
+/// What tells this card from others; nothing where it cannot be asked. A card without keys and
+/// serial shares it with its like, so what was noted of one of them is never taken back by the
+/// right PIN of another: at worst a last try is guarded that is none.
 std::optional<std::string> KzidCard::mark() {
-  begin();
-  const auto hash = first_key_hash();
-  if (!hash) return std::nullopt;
-  return hash->value_or(no_serial);
+  const auto number = serial();
+  return number ? std::optional(*number) : std::nullopt;
 }
 
 Result<PinInfo> KzidCard::pin_status(Role role) {
   auto info = pins_.status(role);
-  if (!info || info->logged_in || pins_.tells(role) || tries_.is_empty()) return info;
+  if (!info || info->logged_in || pins_.tells(role)) return info;
+  if (auto kept = tries_.can_keep(); !kept) info->unwatched = kept.error().message();
+  if (tries_.is_empty()) return info;
   if (const auto card = mark()) info->tries_left = tries_.recall(*card, role);
   return info;
 }
@@ -30,7 +31,7 @@ Status KzidCard::noted(Role role, Status outcome) {
   const bool is_settled = outcome || outcome.error().kind == ErrorKind::pin_blocked;
   const auto tries = is_settled ? std::nullopt : outcome.error().tries_left;
   if (is_settled && !is_empty) {
-    if (const auto card = mark()) tries_.forget(*card, role);
+    if (const auto card = mark(); card && *card != no_serial) tries_.forget(*card, role);
   } else if (tries && !(is_empty && pins_.tells(role))) {
     if (const auto card = mark()) tries_.keep(*card, role, *tries);
   }
@@ -38,7 +39,7 @@ Status KzidCard::noted(Role role, Status outcome) {
 }
 
 Status KzidCard::login(Role role, const SecretBytes& pin) {
-  if (auto length = Pins::check_length(role, pin.size()); !length) return length;
+  if (auto may_be = Pins::check(role, pin); !may_be) return may_be;
   if (auto left = end_login_of_other(role); !left) return left;
   return noted(role, pins_.login(role, pin));
 }

@@ -18,9 +18,7 @@ Status Link::allows(const Command& command) const {
   if (transport_->is_simulated() || permissions_.allow_assumed) return {};
   const Evidence evidence = floor_.evidence_of(command);
   const char* source = floor_.lowers(command) ? floor_.source : command.source;
-  // On a card of which nothing is proven, not even a serial number is asked for.
-  const bool identifies = command.identifies && floor_.evidence != Evidence::assumed;
-  if (evidence == Evidence::assumed && !identifies) {
+  if (evidence == Evidence::assumed) {
     return refusal(command, card_name_,
                    std::string("nobody public says how this card does it, the command is our "
                                "guess ") +
@@ -34,8 +32,9 @@ Status Link::allows(const Command& command) const {
                    std::string("it destroys keys, and the command is known from a relative of "
                                "this card only ") +
                        source +
-                       "; give the card's serial number to confirm, and help with a recording "
-                       "by `kilt trace record`");
+                       "; give the card's serial number where the command takes one to confirm, or "
+                       "list it under allow_assumed in kilt.toml, and help with a recording by "
+                       "`kilt trace record`");
   }
   return {};
 }

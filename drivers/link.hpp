@@ -21,9 +21,6 @@ struct Command {
   const char* operation = "";  ///< for people: "generate a key pair"
   const char* source = "";     ///< "[facts kaztoken §4.4]", "[7816-4 §11.2.2]"
   bool destroys = false;       ///< erases keys that cannot be had back (format, delete all)
-  /// Reads the serial number by which permissions are given, so it cannot wait for one: sent though
-  /// it is a guess. It only reads.
-  bool identifies = false;
   /// The PIN is typed on the reader's keys and comes into the body there.
   std::optional<apdu::PinEntry> from_pad{};
 };

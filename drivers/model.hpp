@@ -148,6 +148,9 @@ struct PinInfo {
   /// Wrong PINs since the last right one, as far as this user's programs know; for cards that never
   /// tell tries_left.
   int failures = 0;
+  /// Why nobody counts wrong PINs: the card does not tell, and no note of them can be kept on this
+  /// computer. Empty where somebody counts.
+  std::string unwatched{};
   bool blocked = false;
   bool logged_in = false;  ///< the card holds this login now, whoever made it
   std::size_t new_min_length = 0;

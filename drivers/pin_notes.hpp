@@ -2,8 +2,8 @@
 // A number about a card's PIN that the next process has to know, because the card will not tell it:
 // the tries that were left when the card last said so (the question for the counter is a guess on
 // an ID card [facts kzid B3]), or the wrong PINs since the last right one (an eToken never says how
-// many are left [facts etoken §5.4]). Kept beside the certificates. It holds no PIN, and where it
-// cannot be read or written nothing but the number is missing.
+// many are left [facts etoken §5.4]). Kept beside the certificates. It holds no PIN. Where it
+// cannot be kept, who is asked for a PIN has to know that nobody counts (PinInfo::unwatched).
 #pragma once
 
 #include <optional>
@@ -20,6 +20,8 @@ class PinNotes {
   /// `ending`: of the files, such as ".tries".
   PinNotes(SideFiles files, const char* ending) : files_(std::move(files)), ending_(ending) {}
 
+  /// Whether keep() could, before anything depends on it; SideFiles::can_put().
+  [[nodiscard]] Status can_keep() const { return files_.can_put(); }
   /// Nothing is kept of any card, so no card need be told from another.
   [[nodiscard]] bool is_empty() const;
   /// 1 to 15. `card`: what tells it from others, letters and digits.

@@ -42,8 +42,7 @@ std::string rows(const CommandSet& set) {
   for (const auto& command : set.commands) {
     const Evidence evidence = set.floor.evidence_of(command);
     text += std::string("| ") + set.card + " | " + command.operation + " | " + to_string(evidence) +
-            (command.destroys ? ", destroys" : "") +
-            (command.identifies && evidence == Evidence::assumed ? ", sent to any" : "") + " | " +
+            (command.destroys ? ", destroys" : "") + " | " +
             (set.floor.lowers(command) ? set.floor.source + std::string(" of ") : "") +
             command.source + " |\n";
   }

@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <mbedtls/md.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -42,7 +44,13 @@ struct CloseListing {
 };
 
 Error system_error(const std::string& doing, const std::string& path) {
-  return {ErrorKind::bad_argument, doing + " " + path + ": " + std::strerror(errno)};
+  return {ErrorKind::bad_data, doing + " " + path + ": " + std::strerror(errno)};
+}
+
+Error no_place() {
+  return {ErrorKind::unsupported,
+          "there is no place for files beside the card: neither XDG_DATA_HOME nor HOME names a "
+          "directory, and this user has none"};
 }
 
 /// Of this user, and written by nobody else.
@@ -50,24 +58,45 @@ bool is_ours(const struct stat& status) {
   return status.st_uid == ::geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-Descriptor open_directory(const std::string& path) {
+Result<Descriptor> open_directory(const std::string& path) {
   Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat status {};
-  if (!directory.ok() || ::fstat(*directory, &status) != 0) return Descriptor(-1);
-  if (!is_ours(status)) {
-    errno = EPERM;
-    return Descriptor(-1);
+  if (!directory.ok() || ::fstat(*directory, &status) != 0) {
+    const bool is_other = errno == ENOTDIR || errno == ELOOP;
+    auto error = system_error("opening the directory", path);
+    if (is_other) error.what = path + " is a link, or no directory, and is left alone";
+    return error;
   }
-  return directory;
+  if (is_ours(status)) return directory;
+  return Error{ErrorKind::bad_data,
+               path +
+                   " belongs to another user, or others may write to it, so nothing in it is "
+                   "believed; it should be yours, with mode 0700"};
 }
 
-/// The directory and those above it, 0700 where they are missing.
+/// The directory, or the nearest one above it that exists.
+std::string existing(std::string path) {
+  struct stat status {};
+  while (path.size() > 1 && ::lstat(path.c_str(), &status) != 0)
+    path.resize(std::max<std::size_t>(path.rfind('/'), 1));
+  return path;
+}
+
+/// The directory and those above it, 0700 where they are missing. Not in the home of another user,
+/// who could not use them.
 Status make_directories(const std::string& path) {
-  for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
+  const auto start = existing(path);
+  struct stat status {};
+  if (start == path) return {};
+  if (::stat(start.c_str(), &status) != 0) return system_error("looking at", start);
+  if (status.st_uid != ::geteuid() && status.st_uid != 0) {
+    return Error{ErrorKind::bad_data, start + " belongs to another user, so nothing is made in it"};
+  }
+  for (std::size_t at = path.find('/', start == "/" ? 1 : start.size() + 1);;
+       at = path.find('/', at + 1)) {
     const std::string part = path.substr(0, at);
-    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
+    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
       return system_error("making the directory", part);
-    }
     if (at == std::string::npos) return {};
   }
 }
@@ -102,6 +131,36 @@ bool write_all(int fd, ByteView rest) {
   return ::fsync(fd) == 0;
 }
 
+/// A file of a name of its own for each process: two of them write one after the other.
+class FileBeside {
+ public:
+  FileBeside(const Descriptor& directory, const std::string& name)
+      : directory_(directory),
+        name_(name + "." + std::to_string(::getpid()) + ".new"),
+        file_(create()) {}
+  FileBeside(const FileBeside&) = delete;
+  ~FileBeside() {
+    if (!is_renamed_) ::unlinkat(*directory_, name_.c_str(), 0);
+  }
+  [[nodiscard]] bool ok() const { return file_.ok(); }
+  bool write(ByteView content) { return write_all(*file_, content); }
+  bool rename_to(const std::string& name) {
+    is_renamed_ = ::renameat(*directory_, name_.c_str(), *directory_, name.c_str()) == 0;
+    return is_renamed_;
+  }
+
+ private:
+  [[nodiscard]] int create() const {
+    ::unlinkat(*directory_, name_.c_str(), 0);
+    return ::openat(*directory_, name_.c_str(),
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  }
+  const Descriptor& directory_;
+  std::string name_;
+  Descriptor file_;
+  bool is_renamed_ = false;
+};
+
 /// At most longest + 1 bytes.
 Bytes read_some(int fd) {
   Bytes content(SideFiles::longest + 1);
@@ -122,13 +181,29 @@ std::string from_environment(const char* name) {
   return value != nullptr && value[0] == '/' ? value : std::string();
 }
 
+/// Empty where the system knows none, or none that is there: "/nonexistent" is a custom.
+std::string home_in_passwd() {
+  std::array<char, 4096> room{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::geteuid(), &entry, room.data(), room.size(), &found) != 0 || found == nullptr)
+    return {};
+  struct stat status {};
+  const std::string home = found->pw_dir != nullptr ? found->pw_dir : "";
+  const bool is_there = home.starts_with('/') && ::stat(home.c_str(), &status) == 0;
+  return is_there ? home : std::string();
+}
+
 }  // namespace
 
 SideFiles SideFiles::of_this_user() {
-  if (const auto data = from_environment("XDG_DATA_HOME"); !data.empty()) {
+  if (const auto data = from_environment("XDG_DATA_HOME"); !data.empty())
     return SideFiles(data + "/kilt");
-  }
-  const auto home = from_environment("HOME");
+  auto home = from_environment("HOME");
+  struct stat status {};
+  const bool is_own =
+      !home.empty() && ::stat(home.c_str(), &status) == 0 && status.st_uid == ::geteuid();
+  if (!is_own) home = home_in_passwd();
   return SideFiles(home.empty() ? home : home + "/.local/share/kilt");
 }
 
@@ -145,11 +220,7 @@ std::optional<Bytes> SideFiles::read(const PublicKey& key) const {
 
 Status SideFiles::write(const PublicKey& key, ByteView der) const {
   const auto name = file_name(key);
-  if (directory_.empty() || name.empty()) {
-    return Error{ErrorKind::unsupported,
-                 "there is no place for a certificate beside the card: neither XDG_DATA_HOME nor "
-                 "HOME names a directory"};
-  }
+  if (directory_.empty() || name.empty()) return no_place();
   if (der.size() > longest) {
     return Error{ErrorKind::bad_data, "the certificate is longer than 16384 bytes"};
   }
@@ -168,10 +239,10 @@ Status SideFiles::remove(const PublicKey& key) const {
 std::optional<Bytes> SideFiles::get(const std::string& name) const {
   if (directory_.empty() || name.empty()) return std::nullopt;
   const auto directory = open_directory(directory_);
-  if (!directory.ok()) return std::nullopt;
+  if (!directory) return std::nullopt;
   // O_NONBLOCK: a FIFO of that name must not hold us up.
   const Descriptor file(
-      ::openat(*directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+      ::openat(**directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (!file.ok() || ::fstat(*file, &status) != 0) return std::nullopt;
   if (!S_ISREG(status.st_mode) || !is_ours(status)) return std::nullopt;
@@ -181,38 +252,33 @@ std::optional<Bytes> SideFiles::get(const std::string& name) const {
 }
 
 Status SideFiles::put(const std::string& name, ByteView content) const {
-  if (directory_.empty() || name.empty()) {
-    return Error{ErrorKind::unsupported, "there is no place for files beside the card"};
-  }
+  if (directory_.empty() || name.empty()) return no_place();
   if (auto made = make_directories(directory_); !made) return made;
-  const auto directory = open_directory(directory_);
-  if (!directory.ok()) return system_error("opening the directory", directory_);
-  // A name of its own for each process: two of them write one after the other.
-  const std::string beside = name + "." + std::to_string(::getpid()) + ".new";
-  ::unlinkat(*directory, beside.c_str(), 0);
-  bool done = false;
-  {
-    const Descriptor file(::openat(*directory, beside.c_str(),
-                                   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!file.ok()) return system_error("writing", directory_ + "/" + beside);
-    done = write_all(*file, content);
-  }
-  if (done) done = ::renameat(*directory, beside.c_str(), *directory, name.c_str()) == 0;
-  if (!done) {
-    auto error = system_error("writing", directory_ + "/" + name);
-    ::unlinkat(*directory, beside.c_str(), 0);
-    return error;
-  }
+  const auto opened = open_directory(directory_);
+  if (!opened) return opened.error();
+  const Descriptor& directory = *opened;
+  FileBeside file(directory, name);
+  if (!file.ok() || !file.write(content) || !file.rename_to(name))
+    return system_error("writing", directory_ + "/" + name);
   ::fsync(*directory);
   return {};
+}
+
+Status SideFiles::can_put() const {
+  if (directory_.empty()) return no_place();
+  if (auto made = make_directories(directory_); !made) return made;
+  const auto directory = open_directory(directory_);
+  if (!directory) return directory.error();
+  const FileBeside file(*directory, "probe");
+  return file.ok() ? Status{} : system_error("writing to", directory_);
 }
 
 Status SideFiles::drop(const std::string& name) const {
   const Error none{ErrorKind::not_found, "there is no such file beside the card"};
   if (directory_.empty() || name.empty()) return none;
   const auto directory = open_directory(directory_);
-  if (!directory.ok()) return none;
-  if (::unlinkat(*directory, name.c_str(), 0) == 0) return {};
+  if (!directory) return none;
+  if (::unlinkat(**directory, name.c_str(), 0) == 0) return {};
   if (errno == ENOENT) return none;
   return system_error("deleting", directory_ + "/" + name);
 }
@@ -220,10 +286,10 @@ Status SideFiles::drop(const std::string& name) const {
 bool SideFiles::has_any(std::string_view ending) const {
   if (directory_.empty()) return false;
   auto directory = open_directory(directory_);
-  if (!directory.ok()) return false;
-  const std::unique_ptr<DIR, CloseListing> listing(::fdopendir(*directory));
+  if (!directory) return false;
+  const std::unique_ptr<DIR, CloseListing> listing(::fdopendir(**directory));
   if (!listing) return false;
-  (void)directory.release();  // the listing closes it
+  (void)directory->release();  // the listing closes it
   while (const auto* entry = ::readdir(listing.get())) {
     if (std::string_view(entry->d_name).ends_with(ending)) return true;
   }

@@ -19,15 +19,15 @@ class SideFiles {
   /// `directory`: absolute; made when the first file is written. Empty: there is no place for side
   /// files, reading finds none and writing is `unsupported`.
   explicit SideFiles(std::string directory) : directory_(std::move(directory)) {}
-  /// $XDG_DATA_HOME/kilt, else ~/.local/share/kilt. Without both (or where the environment is not
-  /// to be trusted: setuid) no place.
+  /// $XDG_DATA_HOME/kilt, else ~/.local/share/kilt, where ~ is HOME, or what the system says of
+  /// the user if HOME is not set, is not to be trusted (setuid) or is somebody else's (sudo).
   static SideFiles of_this_user();
 
   /// The certificate (DER) of this RSA key. Nothing where there is no file, or none of ours: a
   /// symbolic link, another owner, others may write it, too long, not this key's certificate.
   [[nodiscard]] std::optional<Bytes> read(const PublicKey& key) const;
   /// Replaces the file in one step, so that a crash leaves the old one or the new.
-  /// key_mismatch, bad_data; bad_argument with the system's reason.
+  /// key_mismatch; bad_data, also with the system's reason.
   Status write(const PublicKey& key, ByteView der) const;
   /// not_found when there was none.
   Status remove(const PublicKey& key) const;
@@ -39,6 +39,9 @@ class SideFiles {
   [[nodiscard]] std::optional<Bytes> get(const std::string& name) const;
   /// As write(). 0600.
   Status put(const std::string& name, ByteView content) const;
+  /// What put() would say of the place, which is made if it is missing: bad_data with the reason,
+  /// unsupported where there is no place.
+  [[nodiscard]] Status can_put() const;
   /// not_found when there was none.
   Status drop(const std::string& name) const;
   /// Whether some file's name ends so. Costs no card anything, so it is asked first.

@@ -37,6 +37,9 @@ class Chip {
   virtual void power_off() = 0;
   virtual void reset() = 0;  ///< warm reset: volatile state is lost, power stays
   virtual Answer transmit(ByteView command) = 0;
+  /// Whether this command, were it sent now, reads or writes the content of a file that not
+  /// everybody may read: then no trace shows its body, nor its answer's data. Well formed or not.
+  [[nodiscard]] virtual bool is_private(ByteView command) const = 0;
   /// As printed on the device and as a driver reports it; hosts name the card by it.
   [[nodiscard]] virtual std::string serial() const { return {}; }
 };

@@ -55,6 +55,9 @@ class CommandSet {
   virtual Reply execute(const Command& command) = 0;
   /// Volatile state is lost: reset or power-off. Also called once at power-on.
   virtual void forget() = 0;
+  /// Whether a command of this instruction, were it sent now, reads or writes the content of a file
+  /// that not everybody may read.
+  [[nodiscard]] virtual bool is_private(std::uint8_t) const { return false; }
   /// Whether T=0 is spoken: there a command whose answer cannot be seen may be refused.
   bool over_t0 = false;
   /// Whether the card understands APDUs of extended length (over T=1; 6700 otherwise).
@@ -71,6 +74,9 @@ class CardRuntime : public Chip {
   void power_off() override;
   void reset() override;
   Answer transmit(ByteView command) override;
+  [[nodiscard]] bool is_private(ByteView command) const override {
+    return command.size() > 1 && commands_->is_private(command[1]);
+  }
   [[nodiscard]] std::string serial() const override { return identity_.serial; }
 
  private:

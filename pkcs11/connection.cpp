@@ -144,9 +144,14 @@ bool Connection::restore_login() {
   if (!who || pin_.empty()) return false;
   const auto info = pin_status(*who);
   // A try that was lost since means that somebody else guesses, or that the PIN is another one.
-  // Where nobody tells the counter, a try lost elsewhere is not seen: this risks one, once.
-  if (!info || info->blocked || is_count_low(*info)) {
-    log(LogLevel::warn, "the login was lost and not restored: a PIN try was spent since");
+  // Where nobody tells the counter, a try lost elsewhere is not seen: this risks one, once, and it
+  // is noted; where it cannot be, each program would risk one.
+  const bool is_watched = info && (info->tries_left || info->unwatched.empty());
+  if (!is_watched || info->blocked || is_count_low(*info)) {
+    const std::string why = !info        ? info.error().message()
+                            : is_watched ? "a PIN try was spent since"
+                                         : info->unwatched;
+    log(LogLevel::warn, "the login was lost and not restored: " + why);
     return false;
   }
   const auto done = card_->login(*who, pin_);
@@ -172,12 +177,14 @@ Status Connection::guard_last_try(Role role, const card::PinInfo& info) {
   if (policy_.spend_last_try || info.logged_in) return {};
   const bool last = info.tries_left ? *info.tries_left <= 1
                                     : memory_of(role).failures >= most_failures_here ||
-                                          info.failures >= most_failures;
+                                          info.failures >= most_failures || !info.unwatched.empty();
   if (!last) return {};
   Error error{ErrorKind::pin_last_try,
               std::string("this could use up the last try of the ") + person(role) +
                   "'s PIN and was not sent to the card; to try it nevertheless set "
                   "spend_last_try = true in kilt.toml"};
+  if (!info.tries_left && !info.unwatched.empty())
+    error.what += ". Neither the card nor this computer counts wrong PINs: " + info.unwatched;
   error.tries_left = info.tries_left;
   return error;
 }
@@ -265,6 +272,7 @@ bool Connection::is_refusal(const Error& error) {
     case ErrorKind::pin_incorrect:
     case ErrorKind::pin_blocked:
     case ErrorKind::pin_length:
+    case ErrorKind::pin_invalid:
     case ErrorKind::pin_last_try:
     case ErrorKind::refused:
     case ErrorKind::unsupported:

@@ -41,6 +41,8 @@ CK_RV to_rv(ErrorKind kind) {
       return CKR_PIN_LOCKED;
     case ErrorKind::pin_length:
       return CKR_PIN_LEN_RANGE;
+    case ErrorKind::pin_invalid:
+      return CKR_PIN_INVALID;
     // Not CKR_PIN_LOCKED, for it is not; not CKR_PIN_INCORRECT, for nobody looked.
     case ErrorKind::pin_last_try:
       return CKR_FUNCTION_FAILED;

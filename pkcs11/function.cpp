@@ -194,9 +194,10 @@ struct Instead {
 };
 
 constexpr Instead instead[] = {
-    // [P11 3.1 §5.1.6] the length code belongs to functions that set a PIN; elsewhere such a PIN
-    // cannot be the right one.
+    // [P11 3.1 §5.1.6] these belong to functions that set a PIN; elsewhere such a PIN cannot be the
+    // right one.
     {CKR_PIN_LEN_RANGE, {CKR_PIN_INCORRECT}},
+    {CKR_PIN_INVALID, {CKR_PIN_INCORRECT}},
     {CKR_PIN_LOCKED, {CKR_PIN_INCORRECT, CKR_USER_NOT_LOGGED_IN}},
     {CKR_PIN_INCORRECT, {CKR_USER_NOT_LOGGED_IN}},
     {CKR_USER_NOT_LOGGED_IN, {CKR_ACTION_PROHIBITED, CKR_KEY_FUNCTION_NOT_PERMITTED}},

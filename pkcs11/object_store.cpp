@@ -107,6 +107,24 @@ card::ObjectClasses ObjectStore::missing(const card::ObjectClasses& wanted) cons
           wanted.certificates && old(2), wanted.data && old(3)};
 }
 
+const card::PublicKey* ObjectStore::shown_key(const Object& key) {
+  for (const Object* other : with_id(key.id())) {
+    const auto* certificate = std::get_if<card::CertificateInfo>(&other->info);
+    if (certificate == nullptr || certificate->authority || !other->certificate) continue;
+    if (other->certificate->key) return &*other->certificate->key;
+  }
+  return nullptr;
+}
+
+/// Of a key of which nothing was read but its certificate: the program goes on to sign for that, so
+/// another key that has its place and id by now must not do it.
+void ObjectStore::keep_what_was_shown() {
+  for (auto& [handle, object] : objects_) {
+    if (!std::holds_alternative<card::KeyInfo>(object.info) || object.seen_key()) continue;
+    if (const auto* shown = shown_key(object)) object.former_key = *shown;
+  }
+}
+
 Status ObjectStore::refresh(const card::ObjectClasses& wanted) {
   auto which = missing(wanted);
   if (!which.private_keys && !which.public_keys && !which.certificates && !which.data) return {};
@@ -117,6 +135,7 @@ Status ObjectStore::refresh(const card::ObjectClasses& wanted) {
   if (!listed) return listed.take_error();
   if (std::exchange(distrusted_, false) || resets_ != connection_.resets()) {
     // A renewed certificate may have the place and the name of the old one.
+    keep_what_was_shown();
     for (auto& [handle, object] : objects_)
       if (object.on_token()) object.forget_bodies();
     resets_ = connection_.resets();

@@ -64,6 +64,10 @@ class ObjectStore {
   Status refresh(const card::ObjectClasses& wanted);
   /// After a change of ids: which certificate has a key, whose subject a key has.
   void relate();
+  /// The public key in the certificate of this private key's id, if that was read; else null.
+  [[nodiscard]] const card::PublicKey* shown_key(const Object& key);
+  /// Connection::resets() when what is known of the objects was read.
+  [[nodiscard]] std::uint64_t resets() const { return resets_; }
 
   [[nodiscard]] Connection& connection() { return connection_; }
 
@@ -80,6 +84,7 @@ class ObjectStore {
   Status load_subject(Object& object);
   [[nodiscard]] bool visible(const Object& object) const;
   void add_statements();
+  void keep_what_was_shown();
 
   Connection& connection_;
   std::atomic<CK_ULONG>& handles_;

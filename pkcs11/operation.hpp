@@ -27,6 +27,10 @@ struct Operation {
   Preparation preparation;
   std::variant<card::KeyInfo, card::PublicKey> key;
   CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;  ///< of a private key
+  /// In the certificate that the program read, where nothing was read of the private key itself,
+  /// and Connection::resets() then.
+  std::optional<card::PublicKey> shown{};
+  std::uint64_t resets = 0;
   /// The card wants the PIN before this use and C_Login(CKU_CONTEXT_SPECIFIC) has not come yet.
   bool unconfirmed = false;
   unsigned login = 0;       ///< of a private key: Connection::login_number() at the beginning
@@ -46,7 +50,14 @@ struct Operation {
     plain.clear();
   }
 
-  [[nodiscard]] const card::KeyInfo& private_key() const { return std::get<card::KeyInfo>(key); }
+  /// As the card is to use it. Somebody reset the card, and may have put another key there: then it
+  /// has to be that of the certificate. Without a reset a certificate that fits no key, which
+  /// others may have left, hinders nobody.
+  [[nodiscard]] card::KeyInfo private_key(std::uint64_t resets_now) const {
+    auto info = std::get<card::KeyInfo>(key);
+    if (shown && resets_now != resets) info.value = shown;
+    return info;
+  }
   [[nodiscard]] const card::PublicKey& public_key() const { return std::get<card::PublicKey>(key); }
   /// Takes a part of the input. CKR_DATA_LEN_RANGE past what the mechanism can take.
   CK_RV gather(ByteView part, CK_FLAGS use) {

@@ -15,7 +15,7 @@ CK_RV Session::decrypt_on_card(Operation& operation, ByteView cryptogram, Output
     return rv;
   }
   auto answer = token_->with_card([&](card::Card& card) {
-    return card.decrypt(operation.private_key(), input.scheme, input.bytes);
+    return card.decrypt(operation.private_key(token_->resets()), input.scheme, input.bytes);
   });
   if (!answer) {
     // The padding that a driver takes off is wrong in the caller's data, not in a template.

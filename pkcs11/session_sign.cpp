@@ -47,7 +47,12 @@ CK_RV Session::find_key(Use use, CK_OBJECT_HANDLE key, const CK_MECHANISM* mecha
       out.unconfirmed = info->always_authenticate;
       out.login = token_->login_number();
       auto known = *info;
-      if (const auto* seen = object->seen_key()) known.value = *seen;
+      if (const auto* seen = object->seen_key()) {
+        known.value = *seen;
+      } else if (const auto* shown = objects.shown_key(*object)) {
+        out.shown = *shown;
+        out.resets = objects.resets();
+      }
       out.key = std::move(known);
       out.object = key;
       return CKR_OK;
@@ -143,7 +148,7 @@ CK_RV Session::refuse_digest(CK_RV rv) {
 CK_RV Session::sign_on_card(const Operation& operation, const CardInput& input, Output& out) {
   if (operation.unconfirmed || !token_->is(card::Role::user)) return CKR_USER_NOT_LOGGED_IN;
   const auto signature = token_->with_card([&](card::Card& card) {
-    return card.sign(operation.private_key(), input.scheme, input.bytes);
+    return card.sign(operation.private_key(token_->resets()), input.scheme, input.bytes);
   });
   if (!signature) return failed(operation, signature.error());
   return signature->size() == operation.preparation.size() ? out.put(*signature) : CKR_DEVICE_ERROR;

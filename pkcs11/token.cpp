@@ -115,7 +115,8 @@ CK_RV Token::change_pin(const SecretBytes& old_pin, const SecretBytes& new_pin) 
     log(LogLevel::info, "the user's PIN is blocked; taking the old PIN as the security officer's");
     const auto unblocked = connection_.unblock_user_pin(old_pin, new_pin);
     const auto kind = unblocked ? ErrorKind::internal : unblocked.error().kind;
-    unblocking_failed_ = kind == ErrorKind::pin_incorrect || kind == ErrorKind::pin_length;
+    unblocking_failed_ = kind == ErrorKind::pin_incorrect || kind == ErrorKind::pin_length ||
+                         kind == ErrorKind::pin_invalid;
     if (unblocking_failed_) {
       log(LogLevel::warn,
           "it is not; the user's PIN stays blocked, and this is not tried again before the token "

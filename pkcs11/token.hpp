@@ -48,6 +48,9 @@ class Token {
     return use(objects_);
   }
 
+  /// Connection::resets(), for whom with_card() calls.
+  [[nodiscard]] std::uint64_t resets() const { return connection_.resets(); }
+
   CK_RV info(CK_TOKEN_INFO& out);
   /// Right after identification: what kilt.toml allows for this serial.
   CK_RV permit(const card::Config& config);

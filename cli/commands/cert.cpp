@@ -4,6 +4,7 @@
 
 #include <ctime>
 #include <memory>
+#include <optional>
 
 #include "cli/commands/commands.hpp"
 #include "cli/deletion.hpp"
@@ -11,6 +12,7 @@
 #include "cli/objects.hpp"
 #include "cli/text.hpp"
 #include "drivers/pairing.hpp"
+#include "drivers/side_files.hpp"
 
 namespace kilt::cli {
 namespace {
@@ -60,7 +62,8 @@ void warn_of_dates(Context& context, const card::Certificate& certificate) {
 
 struct Installed {
   card::CertificateInfo info;
-  bool already = false;  ///< it was there, so nothing was written
+  bool already = false;   ///< it was there, so nothing was written
+  bool replaced = false;  ///< the file beside the card held another one of the same key
 };
 
 /// Where on the card the very certificate is that was to be installed.
@@ -84,24 +87,58 @@ Result<Installed> put_on(card::Card& card, const card::CertificateRequest& reque
     return fits.take_error();
   }
   const ByteView der = certificate.der;
+  // Looked at beforehand, for a card without room for certificates has its file replaced.
+  std::optional<Bytes> before;
+  if (certificate.key) before = card::SideFiles::of_this_user().read(*certificate.key);
   auto made = card.install_certificate(request, der);
-  if (made) return Installed{*std::move(made), false};
+  if (made) {
+    const bool replaced = !made->kept_in.empty() && before && !equal(*before, der);
+    return Installed{*std::move(made), false, replaced};
+  }
   if (made.error().kind != ErrorKind::exists) return made.take_error();
   auto same = find_same(card, request, der);
   if (!same) return made.take_error();
-  return Installed{*std::move(same), true};
+  return Installed{*std::move(same), true, false};
+}
+
+/// What is kept beside a card needs no PIN, so none is asked for before the card wants one: each
+/// one that is typed may cost a try. not_logged_in: nothing was done, and the card wants it.
+Result<Installed> put_without_pin(Session& session, const card::CertificateRequest& request,
+                                  const card::Certificate& certificate) {
+  if (!session.token().initialized) return Error{ErrorKind::not_logged_in, "the token is blank"};
+  return session.with_card([&](card::Card& card) {
+    auto result = put_on(card, request, certificate);
+    // Other programs notice by the reset, as they do after a login.
+    if (result && !result->already) card.link().transport().set_leave(apdu::Leave::reset);
+    return result;
+  });
+}
+
+std::string outcome(const Session& session, const Installed& result) {
+  if (result.info.kept_in.empty()) {
+    return result.already ? fmt::format("The certificate is on {} already; nothing was written.",
+                                        session.name())
+                          : fmt::format("The certificate was installed on {}.", session.name());
+  }
+  if (result.already) {
+    return "The certificate is kept on this computer already; nothing was written.";
+  }
+  std::string text = fmt::format(
+      "The certificate was kept on this computer; {} has no place for it: another computer will "
+      "not find it.",
+      session.name());
+  if (result.replaced) text += "\nIt took the place of the certificate kept there before.";
+  return text;
 }
 
 Report installed(const Session& session, const Installed& result,
                  const card::Certificate& certificate) {
   const card::CertificateInfo& info = result.info;
-  const std::string what =
-      result.already
-          ? fmt::format("The certificate is on {} already; nothing was written.", session.name())
-          : fmt::format("The certificate was installed on {}.", session.name());
-  Report report(token_json(session), fmt::format("{}\n  {}\n  {}\n", what, certificate_line(info),
-                                                 object_uri(session, "cert", info.id, info.label)));
+  Report report(token_json(session),
+                fmt::format("{}\n  {}\n  {}\n", outcome(session, result), certificate_line(info),
+                            object_uri(session, "cert", info.id, info.label)));
   report.data["already_installed"] = result.already;
+  report.data["replaced"] = result.replaced;
   report.data["certificate"] = certificate_json(session, info);
   add_certificate_body(report.data["certificate"], certificate, std::time(nullptr));
   return report;
@@ -121,6 +158,9 @@ Report install(Context& context, const Options& options) {
   warn_of_dates(context, *certificate);
   if (auto may = session.allows(card::Work::install); !may) return may.take_error();
   session.note_change();
+  auto open = put_without_pin(session, *request, *certificate);
+  if (open) return installed(session, *open, *certificate);
+  if (open.error().kind != ErrorKind::not_logged_in) return open.take_error();
   auto pin = ask_pin(context, session, card::Role::user, *source);
   if (!pin) return pin.take_error();
   bool begun = false;
@@ -181,16 +221,18 @@ Report remove(Context& context, const Options& options) {
   if (!objects) return objects.take_error();
   auto certificate = find_certificate(*objects, options.certificate);
   if (!certificate) return certificate.take_error();
+  const std::string place =
+      certificate->kept_in.empty() ? session.name() : std::string("this computer");
   const Deletion deletion{
-      .loss = fmt::format("This certificate will be deleted from {}; its key stays:\n  {}",
-                          session.name(), certificate_line(*certificate)),
+      .loss = fmt::format("This certificate will be deleted from {}; its key stays:\n  {}", place,
+                          certificate_line(*certificate)),
       .object = certificate->ref,
       .id = certificate->id,
       .confirmed = options.yes,
       .work = [&](card::Card& card) { return card.delete_object(certificate->ref); }};
   if (Report failed = carry_out(context, session, deletion, *source); failed.error) return failed;
   Report report(token_json(session), fmt::format("The certificate {} was deleted from {}.\n",
-                                                 printable(certificate->label), session.name()));
+                                                 printable(certificate->label), place));
   report.data["certificate"] = certificate_json(session, *certificate);
   return report;
 }

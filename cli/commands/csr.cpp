@@ -41,6 +41,7 @@ Result<Target> prepare(Session& session, const Options& options) {
     if (!public_key) return public_key.take_error();
     auto info = certification_request_info(options.subject, *public_key);
     if (!info) return info.take_error();
+    key->value = *std::move(public_key);  // the signature has to fit what stands in the request
     return Target{*std::move(key), *std::move(info)};
   });
 }
@@ -69,8 +70,8 @@ Report run(Context& context, const Options& options) {
   if (!pin) return pin.take_error();
   auto signature = session.logged_in(
       card::Role::user, *pin, context.spend_last_try,
-      [&](card::Card& card) { return sign_digest(card, target->key, mechanism, *digest); });
-  if (!signature) return signature.take_error();
+      [&](card::Card& card) { return sign_and_verify(card, target->key, mechanism, *digest); });
+  if (!signature) return signing_failed(signature.take_error());
   warn_of_factory_pin(context, session, card::Role::user, *pin);
 
   const Bytes request = rsa_certification_request(target->info, *signature);

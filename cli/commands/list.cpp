@@ -64,12 +64,12 @@ Json describe_token(Session& session, Lines& lines) {
 
 void describe_refusal(const Seen& seen, Json& json, Lines& lines) {
   const Error& why = *seen.why_not;
-  json["why_not"]["kind"] = to_string(why.kind);
+  json["why_not"]["kind"] = to_string(explain(why).kind);
   json["why_not"]["message"] = why.message();
-  json["why_not"]["hint"] = explain(why.kind).hint;
-  lines.add(2, fmt::format("Token:  not usable: {}.", explain(why.kind).reason));
+  json["why_not"]["hint"] = explain(why).hint;
+  lines.add(2, fmt::format("Token:  not usable: {}.", explain(why).reason));
   lines.add(2, fmt::format("Why:    {}", sentence(printable(why.message()))));
-  lines.add(2, fmt::format("Do:     {}", explain(why.kind).hint));
+  lines.add(2, fmt::format("Do:     {}", explain(why).hint));
   lines.add(2, fmt::format("ATR:    {}", to_hex(seen.reader.atr)));
 }
 

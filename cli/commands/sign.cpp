@@ -52,8 +52,8 @@ Report sign(Context& context, const Options& options) {
   if (!pin) return pin.take_error();
   auto signature = session.logged_in(
       card::Role::user, *pin, context.spend_last_try,
-      [&](card::Card& card) { return sign_digest(card, *key, *mechanism, *digest); });
-  if (!signature) return signature.take_error();
+      [&](card::Card& card) { return sign_and_verify(card, *key, *mechanism, *digest); });
+  if (!signature) return signing_failed(signature.take_error());
   warn_of_factory_pin(context, session, card::Role::user, *pin);
   if (auto written = output->commit(*signature); !written) return written.take_error();
   Report report(token_json(session), "");

@@ -80,7 +80,8 @@ class Card {
 
   [[nodiscard]] CardMeters meters() const {
     const auto busy = std::chrono::duration_cast<std::chrono::milliseconds>(busy_);
-    return {static_cast<std::uint32_t>(nvram_->writes()), static_cast<std::uint32_t>(busy.count())};
+    return {static_cast<std::uint32_t>(nvram_->writes()), static_cast<std::uint32_t>(busy.count()),
+            is_private_};
   }
 
  private:
@@ -99,6 +100,7 @@ class Card {
   }
 
   Message transmit(ByteView command) {
+    is_private_ = chip_->is_private(command);  // before it changes what is selected
     Outcome outcome = faulty_->transmit(command);
     std::this_thread::sleep_for(outcome.delay);
     switch (outcome.kind) {
@@ -119,6 +121,7 @@ class Card {
   std::unique_ptr<Chip> chip_;
   std::unique_ptr<FaultyChip> faulty_;
   std::chrono::microseconds busy_{0};
+  bool is_private_ = false;
 };
 
 void serve(const CardSpec& spec) {
@@ -139,6 +142,7 @@ void serve(const CardSpec& spec) {
     const CardMeters meters = card.meters();
     put_u32(counted, meters.nvram_writes);
     put_u32(counted, meters.busy_ms);
+    counted.push_back(meters.is_private ? 1 : 0);
     append(counted, answer.payload);
     if (!write_message(link, {answer.code, std::move(counted)})) return;
   }

@@ -49,11 +49,12 @@ void CardProcess::hush() {
 
 void CardProcess::hear(const Message& message) {
   if (ready_) return hear_ready(message);
-  constexpr std::size_t meters_size = 8;
+  constexpr std::size_t meters_size = 9;
   if (message.payload.size() < meters_size || !done_) return died();
   const auto done = std::move(done_);
   done_ = nullptr;
-  const CardMeters meters{get_u32(message.payload, 0), get_u32(message.payload, 4)};
+  const CardMeters meters{get_u32(message.payload, 0), get_u32(message.payload, 4),
+                          message.payload[8] != 0};
   done(static_cast<Code>(message.code), copy_of(ByteView(message.payload).subspan(meters_size)),
        meters);
 }

@@ -51,6 +51,7 @@ struct CardFacts {
 struct CardMeters {
   std::uint32_t nvram_writes = 0;
   std::uint32_t busy_ms = 0;  ///< that the real card would have computed, whatever --timing says
+  bool is_private = false;    ///< what the last command read or wrote; see Chip::is_private
 };
 
 class CardProcess {

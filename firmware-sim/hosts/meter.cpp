@@ -41,6 +41,21 @@ bool is_decipher(ByteView command) {
          command[2] == 0x80;
 }
 
+std::string any_of(std::size_t count) {
+  return "{any:" + std::to_string(count) + "}";
+}
+
+/// Of a command over five bytes: with Lc and Le as they are; a broken one's header only.
+std::string without_body(ByteView command) {
+  const auto parsed = apdu::CommandApdu::parse(command);
+  if (parsed && parsed->body().empty()) return spaced(command);
+  const bool is_long = command[4] == 0;  // as sent, which may be longer than it need be
+  const std::size_t header = !parsed ? 4 : is_long ? 7 : 5;
+  const std::size_t count = parsed ? parsed->body().size() : command.size() - header;
+  const ByteView le = command.subspan(header + count);
+  return spaced(command.first(header)) + " " + any_of(count) + (le.empty() ? "" : " " + spaced(le));
+}
+
 std::string today() {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
@@ -60,9 +75,9 @@ Secrets secrets_of(ByteView command, const Profile* card) {
   return found;
 }
 
-std::string masked(ByteView command, const Profile* card) {
-  // What is shorter has no body.
-  if (command.size() <= 5 || !secrets_of(command, card).body) return spaced(command);
+std::string masked(ByteView command, const Profile* card, bool is_private) {
+  if (command.size() <= 5) return spaced(command);  // there is no body
+  if (!secrets_of(command, card).body) return is_private ? without_body(command) : spaced(command);
   std::string text = spaced(command.first(4)) + " {pin}";
   const auto parsed = apdu::CommandApdu::parse(command);
   if (parsed && parsed->ne()) {
@@ -86,23 +101,24 @@ Status Meter::trace_to(const std::string& path, const Profile& card) {
   return {};
 }
 
-void Meter::exchange(ByteView command, ByteView answer) {
+void Meter::exchange(ByteView command, ByteView answer, bool is_private) {
   count(command);
   from_card_ += answer.size();
   if (!trace_) return;
   // What was deciphered may be a secret; over T=0 it comes by GET RESPONSE.
   const bool continued = command.size() > 1 && command[1] == apdu::ins::get_response;
-  if (!continued) answer_is_secret_ = secrets_of(command, card_).answer;
+  if (!continued) answer_is_secret_ = is_private || secrets_of(command, card_).answer;
   std::string text = spaced(answer);
   if (answer_is_secret_ && answer.size() > 2) {
-    text = "{any:" + std::to_string(answer.size() - 2) + "} " + spaced(answer.last(2));
+    text = any_of(answer.size() - 2) + " " + spaced(answer.last(2));
   }
-  write("> " + masked(command, card_) + "\n< " + text + "\n");
+  write("> " + masked(command, card_, is_private) + "\n< " + text + "\n");
 }
 
-void Meter::unanswered(ByteView command, const char* why) {
+void Meter::unanswered(ByteView command, const char* why, bool is_private) {
   count(command);
-  if (trace_) write("; no answer (" + std::string(why) + ") to " + masked(command, card_) + "\n");
+  if (!trace_) return;
+  write("; no answer (" + std::string(why) + ") to " + masked(command, card_, is_private) + "\n");
 }
 
 void Meter::reset() {

@@ -20,9 +20,10 @@ class Meter {
   /// Vector format (apdu/trace.hpp). Made new, mode 0600. Errors: bad_argument.
   Status trace_to(const std::string& path, const Profile& card);
 
-  void exchange(ByteView command, ByteView answer);
-  /// A command that got no answer.
-  void unanswered(ByteView command, const char* why);
+  /// `is_private` as Chip::is_private says.
+  void exchange(ByteView command, ByteView answer, bool is_private = false);
+  /// A command that got no answer. What nobody can say of a card that is gone is private.
+  void unanswered(ByteView command, const char* why, bool is_private = true);
   void reset();
   void card_says(const CardMeters& now) { now_ = now; }
   /// A card's process ended; the next one counts its writes from zero.
@@ -50,7 +51,9 @@ class Meter {
 
 /// What ISO 7816-4 and -8 make secret, and the card (null: no card in particular).
 [[nodiscard]] Secrets secrets_of(ByteView command, const Profile* card = nullptr);
-/// One command as a trace shows it: {pin} in place of Lc and body where the body is a PIN or a key.
-[[nodiscard]] std::string masked(ByteView command, const Profile* card = nullptr);
+/// One command as a trace shows it: {pin} in place of Lc and body where the body is a PIN or a key;
+/// header, Lc, {any:N} and Le of one that is private.
+[[nodiscard]] std::string masked(ByteView command, const Profile* card = nullptr,
+                                 bool is_private = false);
 
 }  // namespace kilt::sim

@@ -152,29 +152,29 @@ void Reader::ask(const Job& job) {
   }
   card_->ask(request, job.payload, [this](Code code, Bytes payload, CardMeters meters) {
     meter_.card_says(meters);
-    finish(code, std::move(payload));
+    finish(code, std::move(payload), meters.is_private);
     advance();
   });
 }
 
-void Reader::finish(Code code, Bytes payload) {
+void Reader::finish(Code code, Bytes payload, bool is_private) {
   const Job job = std::move(jobs_.front());
   jobs_.pop_front();
   working_ = false;
-  account(job, code, payload);
+  account(job, code, payload, is_private);
   job.done(code, std::move(payload));
   // A card that tore itself out of the reader (a fault) is gone for everybody.
   if (code == Code::no_card) drop_card();
 }
 
-void Reader::account(const Job& job, Code code, ByteView payload) {
+void Reader::account(const Job& job, Code code, ByteView payload, bool is_private) {
   const bool done = code == Code::done;
   switch (job.kind) {
     case Kind::transmit:
       if (done) {
-        meter_.exchange(job.payload, payload);
+        meter_.exchange(job.payload, payload, is_private);
       } else {
-        meter_.unanswered(job.payload, code == Code::mute ? "mute" : "card removed");
+        meter_.unanswered(job.payload, code == Code::mute ? "mute" : "card removed", is_private);
       }
       break;
     case Kind::reset:

@@ -66,8 +66,8 @@ class Reader {
   void submit(Kind kind, Bytes payload, Done done);
   void advance();
   void ask(const Job& job);
-  void finish(Code code, Bytes payload);
-  void account(const Job& job, Code code, ByteView payload);
+  void finish(Code code, Bytes payload, bool is_private = false);
+  void account(const Job& job, Code code, ByteView payload, bool is_private);
   void card_ready(const Result<CardFacts>& facts);
   void drop_card();
   void changed();

@@ -24,6 +24,8 @@ constexpr std::uint8_t interindustry = apdu::cla::interindustry;
 constexpr std::uint8_t proprietary = apdu::cla::proprietary;
 constexpr std::uint8_t private_operation_ins = 0x0C;
 constexpr std::uint8_t log_in_ins = 0x11;
+constexpr std::uint8_t write_ins = 0x15;
+constexpr std::uint8_t read_ins = 0x18;
 constexpr std::uint8_t import_ins = 0xDB;
 constexpr std::uint8_t initialise_ins = 0x8E;
 
@@ -35,9 +37,9 @@ constexpr Entry commands[] = {
     {proprietary, 0x01, list_directory},
     {proprietary, private_operation_ins, private_operation},
     {proprietary, log_in_ins, log_in},
-    {proprietary, 0x15, write_file},
+    {proprietary, write_ins, write_file},
     {proprietary, 0x17, get_challenge},
-    {proprietary, 0x18, read_file},
+    {proprietary, read_ins, read_file},
     {proprietary, 0x1C, get_information},
 
     {proprietary, ins::create_file, create_file},
@@ -103,6 +105,13 @@ void Applet::forget() {
   role = Role::nobody;
   challenge.clear();
   drop_import();
+}
+
+bool Applet::is_private(std::uint8_t instruction) const {
+  if (!selected_ || (instruction != read_ins && instruction != write_ins)) return false;
+  const auto file = current_ef ? find(*current_ef) : std::nullopt;
+  const auto acl = file ? Acl::parse(file->security) : std::nullopt;
+  return acl && !acl->is_free(Access::read);
 }
 
 void Applet::drop_import() {

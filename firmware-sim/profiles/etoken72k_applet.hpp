@@ -63,6 +63,7 @@ class Applet : public CommandSet {
   Reply execute(const Command& command) override;
   /// Reset, power-off, or another applet is selected.
   void forget() override;
+  [[nodiscard]] bool is_private(std::uint8_t instruction) const override;
 
   // What follows is for the applet's own parts (etoken72k_*.cpp).
 

@@ -32,6 +32,9 @@ class Device : public CommandSet {
     return manage(command);
   }
   void forget() override { applet.forget(); }
+  [[nodiscard]] bool is_private(std::uint8_t instruction) const override {
+    return applet.is_private(instruction);
+  }
 
   Applet applet;
 

@@ -88,6 +88,9 @@ class Pro : public Applet {
   Reply select(const Command& command) override { return applet_.execute(command); }
   Reply execute(const Command& command) override { return applet_.execute(command); }
   void forget() override { applet_.forget(); }
+  [[nodiscard]] bool is_private(std::uint8_t instruction) const override {
+    return applet_.is_private(instruction);
+  }
 
  private:
   etoken72k::Applet applet_;

@@ -16,6 +16,8 @@ class Applet {
   virtual Reply execute(const Command& command) = 0;
   /// What is in RAM is lost: another applet was selected, reset, power-off.
   virtual void forget() = 0;
+  /// As CommandSet::is_private, while the applet is selected.
+  [[nodiscard]] virtual bool is_private(std::uint8_t) const { return false; }
 };
 
 using Applets = std::vector<std::unique_ptr<Applet>>;
@@ -26,6 +28,9 @@ class Device : public CommandSet {
 
   Reply execute(const Command& command) override;
   void forget() override;
+  [[nodiscard]] bool is_private(std::uint8_t instruction) const override {
+    return selected_ != nullptr && selected_->is_private(instruction);
+  }
 
  private:
   Reply select(const Command& command, Applet& applet);

@@ -143,6 +143,13 @@ Reply list_files(Laser& laser, const Command& command) {
   return apdu::BerWriter().put(count_tag, number).raw(entries.bytes()).bytes();
 }
 
+bool Laser::is_private(std::uint8_t instruction) const {
+  if (instruction != apdu::ins::read_binary && instruction != apdu::ins::update_binary)
+    return false;
+  const auto object = selected_object(Kind::ef);
+  return object && object->rule(EfOperation::read).key != 0;
+}
+
 Reply read_binary(Laser& laser, const Command& command) {
   if (!command.ne || !command.data.empty()) return sw::wrong_length;
   const std::size_t offset = command.p1_p2();

@@ -35,6 +35,7 @@ class Laser : public Applet {
   Reply select(const Command& command) override;
   Reply execute(const Command& command) override;
   void forget() override;
+  [[nodiscard]] bool is_private(std::uint8_t instruction) const override;
 
   FileSystem files;
   const LaserConfiguration configuration;

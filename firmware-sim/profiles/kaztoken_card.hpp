@@ -44,6 +44,7 @@ class Card : public CommandSet {
 
   Reply execute(const Command& command) override;
   void forget() override;
+  [[nodiscard]] bool is_private(std::uint8_t instruction) const override;
 
   // Non-volatile.
   FileSystem files;

@@ -177,6 +177,13 @@ Reply select(Card& card, const Command& command) {
       *found.file, answer == apdu::SelectAnswer::fcp ? tag::fcp_template : tag::fci_template);
 }
 
+bool Card::is_private(std::uint8_t instruction) const {
+  if (instruction != apdu::ins::read_binary && instruction != apdu::ins::update_binary)
+    return false;
+  const auto file = current_ef ? files.find(*current_ef) : std::nullopt;
+  return file && !grants(file->security, Access::read, Role::nobody);
+}
+
 Reply read_binary(Card& card, const Command& command) {
   const auto count = card.wanted(command);
   if (!count || !command.data.empty()) return sw::wrong_length;

@@ -134,6 +134,52 @@ TEST_F(Tracing, APinThatNobodyMarkedIsMaskedByItsInstruction) {
   EXPECT_NE(text().find("> 10 24 01 02 {pin}\n"), std::string::npos);
 }
 
+TEST_F(Tracing, WhatIsPrivateLeavesHeadersAndLengths) {
+  ScriptedTransport card({"6F00 9000", "9000", "AABBCC 6103", "DDEEFF 9000", "0102 9000"});
+  Channel channel(card, recorder_.get());
+  {
+    const Channel::Privacy privacy(channel);
+    const Channel::Privacy inside(channel, false);  // takes nothing away
+    ASSERT_TRUE(channel.send(select(SelectMode::by_id, Bytes{0x05, 0x01}, SelectAnswer::fci)));
+    ASSERT_TRUE(channel.send(update_binary(2, Bytes{0xA1, 0xA2, 0xA3})).ok());
+    ASSERT_TRUE(channel.send(read_binary(2, 3)).ok());
+  }
+  const Channel::Privacy none(channel, false);
+  ASSERT_TRUE(channel.send(read_binary(0, 2)).ok());
+  EXPECT_NE(text().find("> 00 A4 00 00 02 05 01 00\n< 6F 00 90 00\n"), std::string::npos);
+  EXPECT_NE(text().find("> 00 D6 00 02 03 {any:3}\n< 90 00\n"), std::string::npos);
+  EXPECT_NE(text().find("> 00 B0 00 02 03\n< {any:3} 61 03\n"), std::string::npos);
+  EXPECT_NE(text().find("> 00 C0 00 00 03\n< {any:3} 90 00\n"), std::string::npos);
+  EXPECT_NE(text().find("> 00 B0 00 00 02\n< 01 02 90 00\n"), std::string::npos);
+  EXPECT_TRUE(VectorFile::load(path_).ok());
+}
+
+TEST_F(Tracing, WhatIsPrivateStaysSoInEveryForm) {
+  const Bytes content(600, 0xA7);
+  CommandApdu asks(0x80, 0x18, 0x00, 0x00);
+  asks.data(Bytes(4, 0xA7)).expect(16);
+  for (const auto spoken : {Protocol::t0, Protocol::t1}) {
+    for (const bool extended : {false, true}) {
+      ScriptedTransport card({"9000", "9000", "9000", "9000"});
+      card.spoken = spoken;
+      card.reader_limits = {65544, 65538, extended};
+      Channel channel(card, recorder_.get());
+      channel.set_prefer_extended(extended);
+      const Channel::Privacy privacy(channel);
+      EXPECT_TRUE(channel.send(update_binary(0, content)).ok());
+      EXPECT_TRUE(channel.send(asks).ok());
+      while (channel.send(asks).ok()) {
+      }  // until the card is taken out
+    }
+  }
+  EXPECT_EQ(squeezed().find("A7A7"), std::string::npos);
+  EXPECT_NE(text().find("> 10 D6 00 00 FF {any:255}\n"), std::string::npos);
+  EXPECT_NE(text().find("> 00 D6 00 00 00 02 58 {any:600}\n"), std::string::npos);
+  EXPECT_NE(text().find("> 80 18 00 00 04 {any:4} 10\n"), std::string::npos);
+  EXPECT_NE(text().find("; > 80 18 00 00 04 {any:4} 10\n; failed: "), std::string::npos);
+  EXPECT_TRUE(VectorFile::load(path_).ok());
+}
+
 TEST_F(Tracing, OverT0ThePinIsMaskedAsWell) {
   ScriptedTransport card({"9000"});
   card.spoken = Protocol::t0;

@@ -42,5 +42,15 @@ TEST(ExitCode, the_documented_numbers) {
   EXPECT_EQ(static_cast<int>(ExitCode::partial), 9);
 }
 
+TEST(ExitCode, what_a_card_calls_wrong_is_no_mistake_of_the_user) {
+  EXPECT_EQ(explain(Error{ErrorKind::bad_argument, "--id is not hexadecimal"}).exit,
+            ExitCode::usage);
+  const Error from_card{ErrorKind::bad_argument, "reading a certificate", 0x6A80};
+  EXPECT_EQ(explain(from_card).kind, ErrorKind::protocol);
+  EXPECT_EQ(explain(from_card.within("listing the objects")).exit, ExitCode::failure);
+  EXPECT_EQ(explain(Error{ErrorKind::pin_incorrect, "verifying", 0x63C2}).kind,
+            ErrorKind::pin_incorrect);
+}
+
 }  // namespace
 }  // namespace kilt::cli

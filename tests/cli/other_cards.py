@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kilt program on cards unlike Kaztoken: what a card lacks is told before a PIN is asked for, what it does not tell is unknown."""
+import os
 import unittest
 
-from kilt_case import OK, PIN_REFUSED, UNSUPPORTED, USAGE, KiltTest
+from kilt_case import FAILURE, OK, PIN_REFUSED, UNSUPPORTED, USAGE, KiltTest
 from harness import KILT, SO_PIN, Sim, run
+from terminal import Terminal
 
 ETOKEN_PIN = "1234567890"
 
@@ -65,6 +67,90 @@ class IdCard(OtherCard):
                          *self.pin("2468", "new-pin"), exit=UNSUPPORTED)
         self.assertIn("issuer", done.stderr)
         self.assertIsNone(self.json("info")["factory_pin_hint"])  # it has no such PIN
+
+
+class IdCardWithoutDirectories(OtherCard):
+    """As the real ones seem to be: certificates are kept on this computer, and labels nowhere."""
+
+    def start(self, *options):
+        super().start("kzid", "--blank", *options)
+        self.kept = os.path.join(self.sim.data.name, "kilt")
+
+    def certified(self):
+        self.start()
+        self.made = self.kilt("key", "generate", "--label", "SIGN", *self.pin("1234"))
+        self.label = self.json("key", "list")["keys"][0]["label"]
+        self.authority()
+        self.request(self.label, "1234")
+        return self.issue(self.label)
+
+    def test_a_label_that_the_card_does_not_keep_is_told(self):
+        self.certified()
+        self.assertEqual(self.label, "key 7")
+        self.assertIn('The card keeps no labels; the key is "key 7"', self.made.stderr)
+
+    def test_a_certificate_is_said_to_be_on_this_computer(self):
+        certificate = self.certified()
+        said = self.kilt("cert", "install", certificate).stdout
+        self.assertIn("kept on this computer", said)
+        self.assertIn("another computer will not find it", said)
+        self.assertNotIn("installed on", said)
+        told = self.json("cert", "install", certificate)
+        self.assertEqual((told["already_installed"], told["replaced"]), (True, False))
+        place = told["certificate"]["kept_in"]
+        self.assertEqual(os.path.dirname(place), self.kept)
+        self.openssl("x509", "-in", certificate, "-outform", "DER", "-out", self.path("der"))
+        with open(place, "rb") as file:
+            self.assertEqual(file.read(), self.read("der"))
+        self.assertEqual(self.json("info")["certificates"][0]["kept_in"], place)
+        self.assertIn("kept on this computer already; nothing was written", self.kilt("cert", "install", certificate).stdout)
+        for words in (["info"], ["list"], ["cert", "install", certificate]):
+            self.assertIn(f"kept on this computer in {place}", self.kilt(*words).stdout)
+        self.assertIn(place, said)
+        sure = ["--yes", "--token", self.serial(), *self.pin("1234")]
+        self.assertIn("deleted from this computer", self.kilt("cert", "delete", self.label, *sure).stdout)
+        self.assertFalse([name for name in os.listdir(self.kept) if name.endswith(".der")])
+
+    def test_a_renewed_certificate_takes_the_place_of_the_old_one(self):
+        certificate = self.certified()
+        self.assertFalse(self.json("cert", "install", certificate)["replaced"])
+        self.assertTrue(self.json("cert", "install", self.issue(self.label))["replaced"])
+        self.assertIn("took the place of", self.kilt("cert", "install", self.issue(self.label)).stdout)
+        self.assertEqual(len(self.json("info")["certificates"]), 1)
+
+    def test_no_pin_is_asked_for_or_sent(self):
+        certificate = self.certified()
+        before = self.tries()
+        # With no terminal, and with PINs that are wrong.
+        run("setsid", "-w", KILT, "cert", "install", certificate, env=self.sim.env)
+        self.kilt("cert", "install", self.issue(self.label), *self.pin("9999"))
+        self.kilt("cert", "install", self.path("ca.pem"), *self.pin("9999"), exit=FAILURE)
+        self.assertEqual(self.tries(), before)
+        run("setsid", "-w", KILT, "cert", "delete", self.label, "--yes", "--token", self.serial(), env=self.sim.env)
+        self.assertEqual(self.json("info")["certificates"], [])
+        self.assertEqual(self.tries(), before)
+        self.kilt("cert", "install", certificate, "--pin-file", self.path("none"), exit=USAGE)
+
+    def test_a_place_that_cannot_be_written_is_no_mistake_in_the_command(self):
+        certificate = self.certified()
+        file = self.write("file", "")
+        self.assertEqual(self.json("cert", "install", certificate, env={"XDG_DATA_HOME": file}, exit=FAILURE)["kind"], "bad_data")
+
+
+class WithDirectories(OtherCard):
+    def test_a_certificate_is_installed_by_whoever_types_the_pin(self):
+        self.start("kzid")
+        self.kilt("key", "generate", "--label", "SIGN", *self.pin("1234"))
+        self.authority()
+        self.request("SIGN", "1234")
+        with Terminal([KILT, "cert", "install", self.issue("SIGN")], self.sim.env) as at:
+            at.expect("tries left): ")
+            at.type("1234\n")
+            code, said = at.finish()
+        self.assertEqual(code, OK, said)
+        self.assertIn("installed on KZ ID CARD", said)
+        told = self.json("info")["certificates"]
+        self.assertEqual([(c["label"], "kept_in" in c) for c in told], [("SIGN", False)])
 
 
 class Etoken(OtherCard):

@@ -9,8 +9,10 @@
 
 #include "cli/context.hpp"
 #include "cli/deletion.hpp"
+#include "cli/files.hpp"
 #include "cli/objects.hpp"
 #include "cli/signing.hpp"
+#include "tests/openssl.hpp"
 #include "tests/pkcs11/fake_card.hpp"
 
 namespace kilt::cli {
@@ -34,7 +36,18 @@ class OddCard : public FakeCard {
     info.initialized = initialized;
     return info;
   }
+  Result<card::PinInfo> pin_status(Role role) override {
+    auto info = FakeCard::pin_status(role);
+    if (info) info->unwatched = unwatched;
+    return info;
+  }
+  Result<card::PublicKey> read_public_key(const card::ObjectRef&) override { return half; }
+  Result<Bytes> sign(const card::KeyInfo&, card::Scheme, ByteView) override { return signature; }
+
   bool initialized = true;
+  std::string unwatched;  ///< why nobody counts wrong PINs
+  Result<card::PublicKey> half = Error{ErrorKind::not_found, "it has no public half"};
+  Bytes signature{};
 };
 
 class OtherCards : public testing::Test {
@@ -53,6 +66,7 @@ class OtherCards : public testing::Test {
   void open(bool initialized = true) {
     auto card = std::make_unique<OddCard>(state);
     card->initialized = initialized;
+    odd = card.get();
     auto made = Session::open(std::move(card));
     ASSERT_TRUE(made);
     session = *std::move(made);
@@ -70,6 +84,7 @@ class OtherCards : public testing::Test {
   card::KeyInfo key;
   Context context;
   std::unique_ptr<Session> session;
+  OddCard* odd = nullptr;  ///< the session's
 };
 
 TEST_F(OtherCards, an_unknown_counter_is_told_as_unknown) {
@@ -94,6 +109,70 @@ TEST_F(OtherCards, a_wrong_pin_is_sent_once_whatever_the_counter) {
   EXPECT_EQ(done.error().kind, ErrorKind::pin_incorrect);
   EXPECT_FALSE(done.error().tries_left);
   EXPECT_EQ(state->logins, 1U);
+}
+
+TEST_F(OtherCards, a_pin_that_nobody_counts_is_not_sent) {
+  open();
+  const auto try_it = [&](bool spend_last_try) {
+    return session->logged_in(Role::user, SecretBytes::copy_of(as_bytes("1234")), spend_last_try,
+                              [](card::Card&) -> Status { return {}; });
+  };
+  EXPECT_TRUE(try_it(false));
+  odd->unwatched = "making the directory /home: Permission denied";
+  state->logins = 0;
+  auto refused = try_it(false);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::pin_last_try);
+  EXPECT_THAT(refused.error().what, HasSubstr("neither the token nor this computer"));
+  EXPECT_THAT(refused.error().what, HasSubstr("Permission denied"));
+  EXPECT_THAT(std::string(explain(refused.error()).hint), HasSubstr("XDG_DATA_HOME"));
+  EXPECT_EQ(state->logins, 0U);
+  EXPECT_TRUE(try_it(true));
+  state->tries = 3;  // a card that tells needs nobody else
+  EXPECT_TRUE(try_it(false));
+}
+
+TEST_F(OtherCards, a_wrong_signature_is_withheld) {
+  open();
+  const test::OpensslRsa pair(2048);
+  const auto mechanism = *find_mechanism("pkcs1-sha256");
+  const Bytes text = copy_of(as_bytes("a binding document"));
+  const auto digest = digest_of(text, mechanism.digest);
+  ASSERT_TRUE(digest);
+  const auto& directory = pair.directory();
+  test::must_run("openssl dgst -sha256 -sign " + pair.key() + " -out " + directory.file("sig") +
+                 " " + directory.write("text", text));
+  odd->signature = directory.read("sig");
+  const auto sign = [&] { return sign_and_verify(*odd, key, mechanism, *digest); };
+  odd->half = pair.public_key();
+  auto made = sign();
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_EQ(*made, directory.read("sig"));
+
+  odd->signature[100] ^= 0x01;
+  made = sign();
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().kind, ErrorKind::verify_failed);
+  EXPECT_THAT(made.error().what, HasSubstr("was not written"));
+  EXPECT_THAT(signing_failed(made.error()).hint, HasSubstr("Repeat the command"));
+  odd->half = Error{ErrorKind::protocol, "nonsense"};  // it may be there, so it must be read
+  EXPECT_EQ(sign().error().kind, ErrorKind::protocol);
+  odd->half = Error{ErrorKind::not_found, "it has no public half"};
+  EXPECT_TRUE(sign());  // nobody can tell
+  key.value = pair.public_key();
+  EXPECT_EQ(sign().error().kind, ErrorKind::verify_failed);
+}
+
+TEST_F(OtherCards, a_certificate_beside_the_card_is_told_with_its_place) {
+  open();
+  card::CertificateInfo info{{card::ObjectClass::certificate, 1}, "key 7", {7}};
+  EXPECT_EQ(certificate_line(info), "certificate  key 7             id 07");
+  EXPECT_FALSE(certificate_json(*session, info).contains("kept_in"));
+  info.kept_in = "/home/x\n/kilt/07.der";
+  EXPECT_EQ(certificate_line(info),
+            "certificate  key 7             id 07, kept on this computer in "
+            "/home/x\\x0A/kilt/07.der");
+  EXPECT_EQ(certificate_json(*session, info)["kept_in"], info.kept_in);
 }
 
 TEST_F(OtherCards, a_blocked_pin_has_no_tries_left) {

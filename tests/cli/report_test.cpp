@@ -38,6 +38,18 @@ TEST(Report, envelope_of_a_failure) {
   EXPECT_THAT(error["hint"].get<std::string>(), HasSubstr("kilt pin status"));
 }
 
+TEST(Report, a_command_that_the_card_calls_wrong) {
+  const Report report(Error{ErrorKind::bad_argument, "signing", 0x6700});
+  const Json error = envelope("sign", report, {})["error"];
+  EXPECT_EQ(error["kind"], "protocol");
+  EXPECT_EQ(error["ckr"], "CKR_DEVICE_ERROR");
+  EXPECT_EQ(error["exit_code"], 1);
+  EXPECT_EQ(error["sw"], "6700");
+  const std::string text = explain_failure("The file was not signed.", report, false);
+  EXPECT_THAT(text, HasSubstr("kilt trace record"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("--help")));
+}
+
 TEST(Report, no_status_word_and_no_tries_are_null) {
   const Json document = envelope("list", Report(Error{ErrorKind::no_card, "none"}), {});
   EXPECT_TRUE(document["error"]["sw"].is_null());

@@ -50,10 +50,10 @@ TEST(EtokenKey, OnlyTheBmpAndOnlyWholeCharacters) {
   EXPECT_EQ(*length_of(secret("")), 0u);
   for (const char* bad : {"\xFF", "\xC0\x80", "\xF0\x9F\x94\x91", "\xED\xA0\x80", "\xE2\x82",
                           "a\x80", "\xE0\x80\x80"}) {
-    EXPECT_EQ(length_of(secret(bad)).error().kind, ErrorKind::bad_argument) << bad;
-    EXPECT_EQ(derive_key(secret(bad), counting(20)).error().kind, ErrorKind::bad_argument);
+    EXPECT_EQ(length_of(secret(bad)).error().kind, ErrorKind::pin_invalid) << bad;
+    EXPECT_EQ(derive_key(secret(bad), counting(20)).error().kind, ErrorKind::pin_invalid);
   }
-  EXPECT_EQ(length_of(secret(std::string_view("a\0b", 3))).error().kind, ErrorKind::bad_argument)
+  EXPECT_EQ(length_of(secret(std::string_view("a\0b", 3))).error().kind, ErrorKind::pin_invalid)
       << "two zero bytes end a BMPString";
   EXPECT_TRUE(derive_key(secret(std::string(31, '7')), counting(20)).ok());
   EXPECT_EQ(derive_key(secret(std::string(32, '7')), counting(20)).error().kind,
@@ -121,7 +121,8 @@ class EtokenWords : public ::testing::Test {
     transport = owned.get();
     transport->reader_limits = {539, 532, true};
     link = std::make_unique<Link>(std::move(owned), nullptr);
-    login = std::make_unique<Login>(*link, [](Role, const Status&) {});
+    login = std::make_unique<Login>(
+        *link, [this](Role) { return failures; }, [this](Role, const Status&) { ++refusals; });
     files = std::make_unique<Files>(*link, *login);
   }
   const char* const fci = "6F10 8407A0000003120202 A5059F65020212 9000";
@@ -129,6 +130,7 @@ class EtokenWords : public ::testing::Test {
   std::unique_ptr<Link> link;
   std::unique_ptr<Login> login;
   std::unique_ptr<Files> files;
+  int failures = 0, refusals = 0;
 };
 
 TEST_F(EtokenWords, TheAppletIsRequired) {
@@ -239,17 +241,89 @@ TEST_F(EtokenWords, OneRefusalEndsIt) {
   EXPECT_EQ(transport->sent.size(), 2u);
 }
 
+const char* const its_salt = "000102030405060708090A0B0C0D0E0F10111213 9000";
+const char* const other_salt = "000102030405060708090A0B0C0D0E0F10111214 9000";
+
 TEST_F(EtokenWords, ALoginThatAReadUsedUpIsMadeAgain) {
-  script({"0011223344556677 9000", "9000", "6982", "0011223344556677 9000", "9000", "AB 9000",
-          "6982", "0011223344556677 9000", "6300"});
+  script({"0011223344556677 9000", "9000", "6982", "9000", its_salt, "0011223344556677 9000",
+          "9000", "AB 9000", "6982", "9000", its_salt, "0011223344556677 9000", "6300"});
   ASSERT_TRUE(login->begin(Role::user, secret("public-test"), counting(20)).ok());
   const auto answer = files->send(command::read(0, 1));
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(to_hex(answer->data), "AB");
   // Refused: the key is forgotten, and nothing more is tried by itself.
-  EXPECT_EQ(files->send(command::read(0, 1)).error().kind, ErrorKind::not_logged_in);
-  EXPECT_EQ(transport->sent.size(), 9u);
+  const auto refused = files->send(command::read(0, 1));
+  EXPECT_EQ(refused.error().kind, ErrorKind::not_logged_in);
+  EXPECT_EQ(refused.error().sw, 0x6300);
+  EXPECT_EQ(refusals, 1);
+  EXPECT_EQ(transport->sent.size(), 13u);
   EXPECT_EQ(login->role(), std::nullopt);
+}
+
+TEST_F(EtokenWords, WhatWasSelectedIsSelectedAgainAfterTheSalt) {
+  const char* const info = "010102 02020002 03020014 0408 1111FF1100FF2100 9000";
+  script({"0011223344556677 9000", "9000", info, "6982", "9000", its_salt, "0011223344556677 9000",
+          "9000", info, its_salt});
+  ASSERT_TRUE(login->begin(Role::user, secret("public-test"), counting(20)).ok());
+  EXPECT_EQ(*files->read_file({0x6666, 0x5000, 0x0002}), counting(20));
+  const std::string read = "80180000040E02000014", select = "00A40804066666500000";
+  EXPECT_THAT(std::vector(transport->sent.begin() + 2, transport->sent.end()),
+              ElementsAre(select + "0200", read, select + "0F00", read, "8017000008",
+                          "801100110A1008E53775610CAF052C", select + "0200", read));
+}
+
+/// Nobody else can have changed the PIN in between.
+TEST_F(EtokenWords, InItsOwnTransactionALoginReturnsWithoutALookAtTheSalt) {
+  script({"0011223344556677 9000", "9000", "6982", "0011223344556677 9000", "9000", "AB 9000"});
+  const auto transaction = apdu::Transaction::begin(*transport);
+  ASSERT_TRUE(transaction.ok());
+  ASSERT_TRUE(login->begin(Role::user, secret("public-test"), counting(20)).ok());
+  EXPECT_TRUE(files->send(command::read(0, 1)).ok());
+  EXPECT_EQ(transport->sent.size(), 6u);
+}
+
+TEST_F(EtokenWords, AnotherSaltOrNoneEndsItBeforeATryIsSpent) {
+  const std::vector<std::vector<std::string>> ways{
+      {"9000", other_salt}, {"9000", "0001 9000"}, {"6A82"}, {"6982"}};
+  for (const auto& answers : ways) {
+    std::vector<std::string> all{"0011223344556677 9000", "9000", "6982"};
+    all.insert(all.end(), answers.begin(), answers.end());
+    script(all);
+    ASSERT_TRUE(login->begin(Role::user, secret("public-test"), counting(20)).ok());
+    const auto refused = files->send(command::read(0, 1));
+    EXPECT_EQ(refused.error().kind, ErrorKind::not_logged_in);
+    EXPECT_EQ(refused.error().sw, 0) << "or it would be taken for the answer to the READ";
+    EXPECT_EQ(transport->sent.size(), all.size());
+    EXPECT_EQ(login->role(), std::nullopt);
+    EXPECT_EQ(refusals, 0);
+  }
+}
+
+TEST_F(EtokenWords, AWrongPinSomewhereElseEndsItBeforeAnythingIsSent) {
+  script({"0011223344556677 9000", "9000", "6982"});
+  ASSERT_TRUE(login->begin(Role::user, secret("public-test"), counting(20)).ok());
+  failures = 1;
+  const auto refused = files->send(command::read(0, 1));
+  EXPECT_EQ(refused.error().kind, ErrorKind::not_logged_in);
+  EXPECT_EQ(transport->sent.size(), 3u);
+  EXPECT_EQ(login->role(), std::nullopt);
+}
+
+/// The module repeats a PIN that it keeps when a login was lost.
+TEST_F(EtokenWords, ThePinOfALostLoginIsNotSentOnceUnderAnotherSalt) {
+  script({"0011223344556677 9000", "9000", "0011223344556677 9000", "9000", "0011223344556677 9000",
+          "6300"});
+  ASSERT_TRUE(login->begin(Role::user, secret("public-test"), counting(20)).ok());
+  login->lose();
+  ASSERT_TRUE(login->begin(Role::user, secret("public-test"), counting(20)).ok());
+  login->lose();
+  const auto refused = login->begin(Role::user, secret("public-test"), Bytes(20));
+  EXPECT_EQ(refused.error().kind, ErrorKind::not_logged_in);
+  EXPECT_EQ(refused.error().sw, 0);
+  EXPECT_EQ(transport->sent.size(), 4u);
+  // Who insists may: the PIN can have been set to what it was.
+  EXPECT_EQ(login->begin(Role::user, secret("public-test"), Bytes(20)).error().sw, 0x6300);
+  EXPECT_EQ(transport->sent.size(), 6u);
 }
 
 TEST_F(EtokenWords, TheRawOperation) {

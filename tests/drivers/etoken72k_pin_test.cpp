@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // PINs of an eToken: what a wrong one costs, blocking, changing, and how long a login lasts.
+#include "drivers/etoken72k_card.hpp"
 #include "tests/drivers/etoken72k_fixture.hpp"
 
 namespace kilt::test {
@@ -16,6 +17,21 @@ class EtokenTries : public Etoken {
       if (command[0] == 0x80 && command[1] == 0x11) ++logins;
     };
   }
+  /// As the card counts them, whatever was sent.
+  int tries() {
+    const Bytes* cell = bench.nvram.read("etoken:tries:user");
+    return cell == nullptr || cell->empty() ? -1 : cell->front();
+  }
+  /// Another program sets another PIN, and the login of `card` is over.
+  std::unique_ptr<card::Card> change_elsewhere() {
+    auto other = another();
+    const auto changed =
+        other->change_pin(Role::user, secret(etoken_user_pin), secret("another pin"));
+    EXPECT_TRUE(changed.ok()) << why(changed);
+    EXPECT_TRUE(other->logout().ok());
+    logins = 0;
+    return other;
+  }
   int logins = 0;
 };
 
@@ -30,7 +46,7 @@ TEST_F(EtokenTries, WrongPinCostsOneTry) {
   }
   for (const char* bad : {"1234567\xFF", "1234567\xC0\x80", "1234567\xF0\x9F\x94\x91",
                           "1234567\xED\xA0\x80", "1234567\xE2\x82"}) {
-    EXPECT_EQ(card->login(Role::user, secret(bad)).error().kind, ErrorKind::bad_argument);
+    EXPECT_EQ(card->login(Role::user, secret(bad)).error().kind, ErrorKind::pin_invalid);
   }
   EXPECT_EQ(logins, 1);
   login();
@@ -141,34 +157,92 @@ TEST_F(EtokenTries, LoggedOutMeansLoggedOutOnTheCardToo) {
             ErrorKind::not_logged_in);
 }
 
-TEST_F(EtokenTries, APinChangedElsewhereCostsOneTryAndNoMore) {
+TEST_F(EtokenTries, APinChangedElsewhereCostsNoTry) {
   login();
   const auto pair = generate("1");
-  auto other = std::move(*card::identify(std::make_unique<ChipTransport>(bench), nullptr));
-  const auto changed =
-      other->change_pin(Role::user, secret(etoken_user_pin), secret("another pin"));
-  ASSERT_TRUE(changed.ok()) << why(changed);
-  ASSERT_TRUE(other->logout().ok());
-  logins = 0;
-  EXPECT_EQ(card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20)).error().kind,
-            ErrorKind::not_logged_in);
-  EXPECT_EQ(logins, 1) << "the cached key is tried once";
-  EXPECT_EQ(card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20)).error().kind,
-            ErrorKind::not_logged_in);
-  EXPECT_EQ(logins, 1) << "and then forgotten";
+  ASSERT_TRUE(card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20)).ok());
+  const auto other = change_elsewhere();
+  const int before = tries();
+  ASSERT_GT(before, 0);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20)).error().kind,
+              ErrorKind::not_logged_in);
+    EXPECT_FALSE(card->pin_status(Role::user)->logged_in);
+  }
+  // A program that keeps the PIN tries it again by itself.
+  const auto repeated = card->login(Role::user, secret(etoken_user_pin));
+  ASSERT_FALSE(repeated.ok());
+  EXPECT_EQ(repeated.error().kind, ErrorKind::not_logged_in);
+  EXPECT_EQ(repeated.error().sw, 0) << "it was not sent";
+  EXPECT_EQ(logins, 0);
+  EXPECT_EQ(tries(), before);
+  EXPECT_EQ(other->pin_status(Role::user)->failures, 0);
   login("another pin");
   EXPECT_TRUE(verifies(pair.public_key, Bytes(20),
                        card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20))));
 }
 
+TEST_F(EtokenTries, APinChangedBeforeAResetCostsNoTryEither) {
+  login();
+  (void)change_elsewhere();
+  const int before = tries();
+  bench.insert();
+  card->forget_state();
+  EXPECT_EQ(card->login(Role::user, secret(etoken_user_pin)).error().sw, 0);
+  EXPECT_EQ(logins, 0);
+  EXPECT_EQ(tries(), before);
+  // A person who insists is heard.
+  EXPECT_EQ(card->login(Role::user, secret(etoken_user_pin)).error().sw, 0x6300);
+  EXPECT_EQ(tries(), before - 1);
+  login("another pin");
+}
+
+TEST_F(EtokenTries, AfterAResetAPinThatIsStillRightIsSent) {
+  login();
+  bench.insert();
+  card->forget_state();
+  login();
+  EXPECT_EQ(logins, 2);
+}
+
+/// Erased and set up again with the officer's PIN of before: nobody else did that.
+TEST_F(EtokenTries, AfterAnInitialisationTheOfficersPinIsSent) {
+  ASSERT_TRUE(card->initialise("new", secret(etoken_officer_pin)).ok());
+  officer();
+}
+
+TEST_F(EtokenTries, AfterAWrongPinElsewhereALoginDoesNotReturnByItself) {
+  login();
+  const auto pair = generate("1");
+  auto other = another();
+  EXPECT_FALSE(other->login(Role::user, secret("0000000000")).ok());
+  const int before = tries();
+  logins = 0;
+  EXPECT_EQ(card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20)).error().kind,
+            ErrorKind::not_logged_in);
+  EXPECT_EQ(logins, 0);
+  EXPECT_EQ(tries(), before);
+  EXPECT_EQ(other->pin_status(Role::user)->failures, 1);
+  login();
+  EXPECT_TRUE(verifies(pair.public_key, Bytes(20),
+                       card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20))));
+}
+
+/// As on a card whose PIN others change without a new salt.
 TEST_F(EtokenTries, ATryThatTheCachedKeyCostIsKnownToOtherProcesses) {
   login();
   const auto pair = generate("1");
   auto other = another();
-  ASSERT_TRUE(other->change_pin(Role::user, secret(etoken_user_pin), secret("another pin")).ok());
+  ASSERT_TRUE(other->login(Role::user, secret(etoken_user_pin)).ok());
   ASSERT_TRUE(other->logout().ok());
-  EXPECT_EQ(other->pin_status(Role::user)->failures, 0);
   logins = 0;
+  bench.distort = [is_next = false, is_done = false](Bytes& answer) mutable {
+    if (is_next) {
+      answer = {0x63, 0x00};
+      is_done = true;
+    }
+    is_next = !is_done && answer.size() == 8 + 2;  // the challenge
+  };
   for (int i = 0; i < 2; ++i) {
     const auto refused = card->sign(pair.private_key, Scheme::rsa_pkcs1, Bytes(20));
     ASSERT_FALSE(refused.ok());
@@ -180,27 +254,41 @@ TEST_F(EtokenTries, ATryThatTheCachedKeyCostIsKnownToOtherProcesses) {
     EXPECT_EQ(other->pin_status(Role::security_officer)->failures, 0);
   }
   EXPECT_EQ(logins, 1);
+  bench.distort = nullptr;
   reinsert();
   EXPECT_EQ(card->pin_status(Role::user)->failures, 1);
-  login("another pin");
+  login();
   EXPECT_EQ(card->pin_status(Role::user)->failures, 0);
 }
 
-TEST_F(EtokenTries, AProtectedReadThatUsedUpTheLoginTriesOnceToo) {
+TEST_F(EtokenTries, SaysWhereNobodyCountsWrongPins) {
+  card::etoken::EtokenCard alone(
+      std::make_unique<card::Link>(std::make_unique<ChipTransport>(bench), nullptr), card->model(),
+      card::SideFiles(std::string()));
+  ASSERT_TRUE(alone.pin_status(Role::user).ok());
+  for (const auto role : {Role::user, Role::security_officer}) {
+    EXPECT_NE(alone.pin_status(role)->unwatched, "");
+    EXPECT_EQ(card->pin_status(role)->unwatched, "") << "notes can be kept";
+  }
+  ErrorKind last = ErrorKind::pin_incorrect;
+  for (int i = 0; i < 30 && last == ErrorKind::pin_incorrect; ++i)
+    last = alone.login(Role::user, secret("0000000000")).error().kind;
+  EXPECT_EQ(alone.pin_status(Role::user)->tries_left, 0);
+  EXPECT_EQ(alone.pin_status(Role::user)->unwatched, "") << "a blocked PIN has no tries";
+}
+
+TEST_F(EtokenTries, AProtectedReadThatUsedUpTheLoginTriesNothing) {
   login();
   const Bytes hidden(600, 0x22);  // several reads, each of which uses up the login
   const auto stored = card->store_data({"hidden", "app", {}, true}, hidden);
   ASSERT_TRUE(stored.ok()) << why(stored);
   card->forget_objects();
   ASSERT_EQ(list().data.size(), 1u);
-  auto other = std::move(*card::identify(std::make_unique<ChipTransport>(bench), nullptr));
-  ASSERT_TRUE(other->change_pin(Role::user, secret(etoken_user_pin), secret("another pin")).ok());
-  ASSERT_TRUE(other->logout().ok());
-  logins = 0;
+  (void)change_elsewhere();
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(card->read_data(stored->ref).error().kind, ErrorKind::not_logged_in);
     (void)card->list().ok();
-    EXPECT_EQ(logins, 1) << "after the refusal only a person's PIN is sent";
+    EXPECT_EQ(logins, 0) << "only a person's PIN is sent";
   }
   login("another pin");
   EXPECT_EQ(*card->read_data(stored->ref), hidden);

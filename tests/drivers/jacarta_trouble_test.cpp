@@ -95,6 +95,28 @@ TEST_F(JacartaTrouble, CutWhileSomethingIsDeleted) {
   }
 }
 
+// Where the public half was not looked at either, nothing but its file speaks for it.
+TEST_F(JacartaTrouble, AKeyWhoseDeletionWasCutOffIsGoneForWhoSigns) {
+  login();
+  const auto ref = generate("0").private_key.ref;
+  const auto start = snapshot();
+  for (std::uint64_t n = 1;; ++n) {
+    restore(start);
+    login();
+    if (!cut(n, [&] { (void)card->delete_object(ref).ok(); })) return;
+    reinsert();
+    login();
+    const auto found = card->list_classes({true, false, false, false});
+    ASSERT_TRUE(found.ok()) << why(found);
+    for (const auto& key : found->keys) {
+      const auto signature = card->sign(key, Scheme::rsa_pkcs1, text);
+      EXPECT_TRUE(signature.ok() || signature.error().kind == ErrorKind::not_found)
+          << n << ": " << why(signature);
+      EXPECT_TRUE(card->delete_object(key.ref).ok()) << n;
+    }
+  }
+}
+
 TEST_F(JacartaTrouble, CutWhileDataIsStored) {
   login();
   const auto pair = generate("0");
@@ -109,41 +131,29 @@ TEST_F(JacartaTrouble, CutWhileDataIsStored) {
 
 TEST_F(JacartaTrouble, CutWhileThePinChanges) {
   const auto start = snapshot();
-  for (std::uint64_t cut = 1;; ++cut) {
+  for (std::uint64_t n = 1;; ++n) {
     restore(start);
-    const auto base = bench.nvram.writes();
-    bool was_cut = false;
-    bench.nvram.before_write = [&](std::uint64_t n) {
-      if (n - base != cut) return;
-      was_cut = true;
-      throw sim::PowerCut{};
-    };
-    (void)card->change_pin(Role::user, secret(jacarta_user_pin), secret("another")).ok();
-    bench.nvram.before_write = nullptr;
-    if (!was_cut) return;
+    if (!cut(n, [&] {
+          (void)card->change_pin(Role::user, secret(jacarta_user_pin), secret("another")).ok();
+        }))
+      return;
     reinsert();
     const auto is_new = card->login(Role::user, secret("another"));
-    EXPECT_TRUE(is_new.ok() || card->login(Role::user, secret(jacarta_user_pin)).ok()) << cut;
+    EXPECT_TRUE(is_new.ok() || card->login(Role::user, secret(jacarta_user_pin)).ok()) << n;
   }
 }
 
 TEST_F(JacartaTrouble, CutWhileACardIsInitialised) {
   const auto start = snapshot();
-  for (std::uint64_t cut = 1;; ++cut) {
+  for (std::uint64_t n = 1;; ++n) {
     restore(start);
-    const auto base = bench.nvram.writes();
-    bool was_cut = false;
-    bench.nvram.before_write = [&](std::uint64_t n) {
-      if (n - base != cut) return;
-      was_cut = true;
-      throw sim::PowerCut{};
-    };
-    (void)card->initialise("label", secret(jacarta_officer_pin)).ok();
-    bench.nvram.before_write = nullptr;
-    if (!was_cut) return;
+    if (!cut(n, [&] { (void)card->initialise("label", secret(jacarta_officer_pin)).ok(); })) return;
     reinsert();
+    EXPECT_TRUE(!card->pin_status(Role::user)->initialized ||
+                card->login(Role::user, secret(jacarta_user_pin)).ok())
+        << "a PIN that nobody knows is shown after a cut at write " << n;
     const auto again = card->initialise("label", secret(jacarta_officer_pin));
-    ASSERT_TRUE(again.ok()) << "after a cut at write " << cut << ": " << why(again);
+    ASSERT_TRUE(again.ok()) << "after a cut at write " << n << ": " << why(again);
     ASSERT_TRUE(card->login(Role::security_officer, secret(jacarta_officer_pin)).ok());
     const auto set = card->set_user_pin(secret(jacarta_user_pin));
     ASSERT_TRUE(set.ok()) << why(set);
@@ -154,23 +164,14 @@ TEST_F(JacartaTrouble, CutWhileACardIsInitialised) {
 TEST_F(JacartaTrouble, CutWhileTheUserPinIsMade) {
   ASSERT_TRUE(card->initialise("label", secret(jacarta_officer_pin)).ok());
   const auto start = snapshot();
-  for (std::uint64_t cut = 1;; ++cut) {
+  for (std::uint64_t n = 1;; ++n) {
     restore(start);
     ASSERT_TRUE(card->login(Role::security_officer, secret(jacarta_officer_pin)).ok());
-    const auto base = bench.nvram.writes();
-    bool was_cut = false;
-    bench.nvram.before_write = [&](std::uint64_t n) {
-      if (n - base != cut) return;
-      was_cut = true;
-      throw sim::PowerCut{};
-    };
-    (void)card->set_user_pin(secret(jacarta_user_pin)).ok();
-    bench.nvram.before_write = nullptr;
-    if (!was_cut) return;
+    if (!cut(n, [&] { (void)card->set_user_pin(secret(jacarta_user_pin)).ok(); })) return;
     reinsert();
     ASSERT_TRUE(card->login(Role::security_officer, secret(jacarta_officer_pin)).ok());
     const auto again = card->set_user_pin(secret(jacarta_user_pin));
-    ASSERT_TRUE(again.ok()) << "after a cut at write " << cut << ": " << why(again);
+    ASSERT_TRUE(again.ok()) << "after a cut at write " << n << ": " << why(again);
     login();
     ASSERT_TRUE(generating("1")(*card).ok());
   }
@@ -244,6 +245,20 @@ class JacartaShared : public JacartaTrouble {
     EXPECT_TRUE(signature.ok()) << why(signature);
     return signature &&
            card::is_private_power(pair.public_key, *card::pkcs1_type1_pad(text, 128), *signature);
+  }
+  /// The other program sets the card up and makes a key, which is as many changes each time.
+  card::KeyPair set_up_anew(bool as_vendor) {
+    EXPECT_TRUE(other->initialise("new", secret(jacarta_officer_pin)).ok());
+    if (as_vendor) {
+      EXPECT_TRUE(raw("80A4080C083F0030003003400100").ends_with("9000"));
+      EXPECT_EQ(raw("00D6000008 0006000301000100"), "9000");
+    }
+    EXPECT_TRUE(other->login(Role::security_officer, secret(jacarta_officer_pin)).ok());
+    EXPECT_TRUE(other->set_user_pin(secret(jacarta_user_pin)).ok());
+    EXPECT_TRUE(other->login(Role::user, secret(jacarta_user_pin)).ok());
+    const auto made = other->generate(key_request("9", 1024, "A"));
+    EXPECT_TRUE(made.ok()) << why(made);
+    return made ? *made : card::KeyPair{};
   }
   Result<Bytes> sign_with(const card::KeyInfo& key) {
     return card->sign(key, Scheme::rsa_pkcs1, text);
@@ -326,6 +341,39 @@ TEST_F(JacartaShared, AKeyInThePlaceOfTheListedOneIsNotUsed) {
     other->forget_state();
     ASSERT_TRUE(other->login(Role::user, secret(jacarta_user_pin)).ok());
   }
+}
+
+TEST_F(JacartaShared, ACardThatWasSetUpAnewIsAnotherCard) {
+  struct Round {
+    bool as_vendor, deletes;
+  };
+  // From the second time on the key has the name of the one before; the vendor's counters then
+  // stand as they did.
+  const Round rounds[] = {{false, true}, {false, true}, {false, false},
+                          {true, true},  {true, true},  {true, false}};
+  for (const auto& [as_vendor, deletes] : rounds) {
+    const auto old = list().keys[0];
+    const auto made = set_up_anew(as_vendor);
+    ASSERT_EQ(made.private_key.ref, old.ref);
+    const auto refused = deletes ? card->delete_object(old.ref).error() : sign_with(old).error();
+    EXPECT_EQ(refused.kind, ErrorKind::not_found) << refused.message();
+    card->forget_objects();
+    const auto now = list().keys;
+    ASSERT_EQ(now.size(), 1u);
+    EXPECT_EQ(now[0].id, made.private_key.id);
+    EXPECT_EQ(*card->read_public_key(now[0].ref), made.public_key);
+    EXPECT_TRUE(is_by(made, sign_with(now[0])));
+  }
+}
+
+TEST_F(JacartaShared, WhatOthersChangedOnAKeyDoesNotKeepItFromBeingDeleted) {
+  list();
+  card::AttributeChange change;
+  change.label = "another label, of another length";
+  ASSERT_TRUE(other->change_attributes(first.private_key.ref, change).ok());
+  ASSERT_TRUE(other->delete_object(first.public_info.ref).ok());
+  const auto deleted = card->delete_object(first.private_key.ref);
+  EXPECT_TRUE(deleted.ok()) << why(deleted);
 }
 
 TEST_F(JacartaShared, NobodyWritesOverTheOthersEntries) {

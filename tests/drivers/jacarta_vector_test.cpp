@@ -142,7 +142,7 @@ const Workflow workflows[] = {
      [](Conversation& c) {
        expect_ok(c.card->store_data({"note", "kilt", {}, true}, as_bytes("private")));
      }},
-    {"change a label", 16,
+    {"change a label", 18,
      [](Conversation& c) {
        card::AttributeChange change;
        change.label = "another label";
@@ -164,9 +164,9 @@ const Workflow workflows[] = {
        request.label = "imported";
        expect_ok(c.card->import_private_key(request, some_key()));
      }},
-    {"delete the key", 10,
+    {"delete the key", 14,
      [](Conversation& c) { expect_ok(c.card->delete_object(c.pair.private_key.ref)); }},
-    {"initialise", 97,
+    {"initialise", 99,
      [](Conversation& c) {
        expect_ok(c.card->initialise("kilt", secret(jacarta_officer_pin)));
        EXPECT_EQ(c.card->login(Role::user, secret(jacarta_user_pin)).error().kind,

@@ -339,6 +339,18 @@ TEST_F(JacartaVendor, KiltsCardHasTheVendorsFiles) {
   EXPECT_EQ(to_hex(read("300030018400", certificate.size())), to_hex(certificate));
 }
 
+TEST_F(JacartaVendor, ACardThatKiltSetsUpAgainGoesOnCounting) {
+  const auto counters_when_made = [this] {
+    const auto status = card->initialise("JaCarta test", secret(jacarta_officer_pin));
+    EXPECT_TRUE(status.ok()) << why(status);
+    return to_hex(read("300030034001", 8));
+  };
+  EXPECT_EQ(counters_when_made(), "0006000301000100") << "as the vendor's, where there were none";
+  EXPECT_EQ(counters_when_made(), "0006000302000200");
+  write("300030034001", hex("00060003FF00FFFF"));
+  EXPECT_EQ(counters_when_made(), "0006000300010000");
+}
+
 // ---- keys for signatures only [facts jacarta A9] ---------------------------------------------
 
 class JacartaSignatureOnly : public Jacarta {

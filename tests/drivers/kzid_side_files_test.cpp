@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Certificates beside a card: where they are, who may write them, what is ignored.
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -161,14 +162,59 @@ TEST_F(SideFile, StandsWhereTheUsersDataStand) {
     return SideFiles::of_this_user().path(key).starts_with(with);
   };
   set("XDG_DATA_HOME", "/data");
-  set("HOME", "/home/me");
+  const auto mine = home.file("me");
+  ASSERT_EQ(::mkdir(mine.c_str(), 0700), 0);
+  set("HOME", mine.c_str());
   EXPECT_TRUE(starts("/data/kilt/"));
   set("XDG_DATA_HOME", "relative");
-  EXPECT_TRUE(starts("/home/me/.local/share/kilt/"));
+  EXPECT_TRUE(starts((mine + "/.local/share/kilt/").c_str()));
   set("XDG_DATA_HOME", nullptr);
-  EXPECT_TRUE(starts("/home/me/.local/share/kilt/"));
+  EXPECT_TRUE(starts((mine + "/.local/share/kilt/").c_str()));
+  // Without one of his own in the environment the system's word counts: a service has no HOME, and
+  // sudo may leave another user's.
+  const passwd* entry = ::getpwuid(::geteuid());
+  ASSERT_NE(entry, nullptr);
+  const std::string known = std::string(entry->pw_dir) + "/.local/share/kilt/";
   set("HOME", nullptr);
-  EXPECT_EQ(SideFiles::of_this_user().path(key), "");
+  EXPECT_TRUE(starts(known.c_str()));
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown(mine.c_str(), 1, 1), 0);
+    set("HOME", mine.c_str());
+    EXPECT_TRUE(starts(known.c_str()));
+  }
+}
+
+TEST_F(SideFile, SaysBeforehandWhetherItCanBeKept) {
+  EXPECT_EQ(SideFiles(std::string()).can_put().error().kind, ErrorKind::unsupported);
+  const SideFiles deep(home.file("a/b/c"));
+  EXPECT_TRUE(deep.can_put().ok());
+  EXPECT_EQ(must_run("ls -A " + home.file("a/b/c")), "") << "no file is left of the question";
+  ASSERT_TRUE(deep.put("one.small", Bytes{1}).ok());
+  EXPECT_TRUE(deep.can_put().ok());
+
+  ASSERT_EQ(::chmod(home.file("a/b/c").c_str(), 0775), 0);
+  const auto shared = deep.can_put();
+  EXPECT_EQ(shared.error().kind, ErrorKind::bad_data);
+  EXPECT_NE(shared.error().message().find("0700"), std::string::npos) << shared.error().message();
+  EXPECT_FALSE(deep.put("two.small", Bytes{1}).ok());
+
+  const SideFiles in_file(home.write("file", Bytes{}) + "/kilt");
+  EXPECT_FALSE(in_file.can_put().ok());
+  EXPECT_FALSE(in_file.put("one.small", Bytes{1}).ok());
+  EXPECT_FALSE(SideFiles("/proc/nothing/kilt").can_put().ok());
+}
+
+TEST_F(SideFile, MakesNothingInAnotherUsersHome) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make another user's home";
+  const auto his = home.file("his");
+  ASSERT_EQ(::mkdir(his.c_str(), 0755), 0);
+  ASSERT_EQ(::chown(his.c_str(), 1, 1), 0);
+  const SideFiles there(his + "/.local/share/kilt");
+  const auto refused = there.put("one.small", Bytes{1});
+  EXPECT_EQ(refused.error().kind, ErrorKind::bad_data);
+  EXPECT_EQ(there.can_put().error().kind, ErrorKind::bad_data);
+  struct stat status {};
+  EXPECT_NE(::stat((his + "/.local").c_str(), &status), 0);
 }
 
 }  // namespace

@@ -306,81 +306,6 @@ TEST_F(Kzid, AShortPinIsFilledUpAndANewOneIsNotShort) {
   EXPECT_EQ(pin->new_min_length, 4u);
 }
 
-// ---- a card that may not be asked for its counter ---------------------------------------------
-
-class KzidUnasked : public Kzid {
- protected:
-  KzidUnasked() {
-    login();
-    generate("1");
-    another_process();
-  }
-  void another_process() {
-    bench.simulated = false;
-    reinsert();
-  }
-  std::optional<int> left() {
-    const auto pin = card->pin_status(Role::user);
-    EXPECT_TRUE(pin.ok()) << why(pin);
-    return pin ? pin->tries_left : std::nullopt;
-  }
-  std::string kept() { return run("ls -A " + directory.file("data/kilt")).output; }
-};
-
-TEST_F(KzidUnasked, TheNextProcessKnowsTheTriesOfTheLastWrongPin) {
-  EXPECT_FALSE(left().has_value());
-  for (const int tries : {2, 1}) {
-    EXPECT_EQ(card->login(Role::user, secret("0000")).error().tries_left, tries);
-    EXPECT_EQ(left(), tries);
-    another_process();
-    EXPECT_EQ(left(), tries);
-    EXPECT_FALSE(card->pin_status(Role::user)->blocked);
-  }
-  must_run("test $(stat -c %a " + directory.file("data/kilt") + "/*.user.tries) = 600");
-  login();
-  EXPECT_FALSE(left().has_value());
-  another_process();
-  EXPECT_FALSE(left().has_value()) << "a right PIN fills the counter";
-  EXPECT_EQ(kept(), "");
-}
-
-TEST_F(KzidUnasked, OnlyTheCardSaysThatItIsBlocked) {
-  for (int tries = 3; tries > 0; --tries)
-    (void)card->login(Role::user, secret("0000")).ok();
-  EXPECT_EQ(kept(), "");
-  another_process();
-  EXPECT_FALSE(left().has_value());
-  EXPECT_EQ(card->login(Role::user, secret(id_pin)).error().kind, ErrorKind::pin_blocked);
-}
-
-TEST_F(KzidUnasked, AnotherCardsTriesAreNotMistakenForThisOnes) {
-  EXPECT_EQ(card->login(Role::user, secret("0000")).error().tries_left, 2);
-  auto options = with_seed();
-  options.seed = 8;
-  ChipBench second("kzid", options);
-  auto other = std::move(*card::identify(std::make_unique<ChipTransport>(second), nullptr));
-  ASSERT_TRUE(other->login(Role::user, secret(id_pin)).ok());
-  ASSERT_TRUE(other->generate(key_request("1", 2048)).ok());
-  second.simulated = false;
-  second.insert();
-  other = std::move(*card::identify(std::make_unique<ChipTransport>(second), nullptr));
-  EXPECT_FALSE(other->pin_status(Role::user)->tries_left.has_value());
-  ASSERT_TRUE(other->login(Role::user, secret(id_pin)).ok());
-  EXPECT_EQ(left(), 2) << "that was another card's right PIN";
-}
-
-TEST_F(KzidUnasked, AFileThatMakesNoSenseChangesNothing) {
-  EXPECT_EQ(card->login(Role::user, secret("0000")).error().tries_left, 2);
-  must_run("for kept in " + directory.file("data/kilt") +
-           "/*.user.tries; do printf nonsense > $kept; done");
-  another_process();
-  EXPECT_FALSE(left().has_value());
-  must_run("chmod 777 " + directory.file("data/kilt"));
-  EXPECT_EQ(card->login(Role::user, secret("0000")).error().tries_left, 1);
-  EXPECT_FALSE(left().has_value()) << "others may write it";
-  login();
-}
-
 TEST_F(Kzid, LoggedOutMeansLoggedOut) {
   login();
   const auto pair = generate("1");
@@ -416,7 +341,7 @@ TEST_F(Kzid, BlockedPinIsSetAnewWithThePuk) {
   EXPECT_EQ(card->login(Role::security_officer, secret("00000000")).error().tries_left, 9);
   ASSERT_TRUE(card->login(Role::security_officer, secret(id_puk)).ok());
   EXPECT_EQ(card->set_user_pin(secret("567")).error().kind, ErrorKind::pin_length);
-  EXPECT_EQ(card->set_user_pin(secret("56a8")).error().kind, ErrorKind::bad_argument);
+  EXPECT_EQ(card->set_user_pin(secret("56a8")).error().kind, ErrorKind::pin_invalid);
   const auto status = card->set_user_pin(secret("5678"));
   ASSERT_TRUE(status.ok()) << why(status);
   login("5678");
@@ -430,7 +355,7 @@ TEST_F(Kzid, ChangesItsPinAndItsPuk) {
   EXPECT_EQ(card->change_pin(Role::user, secret(id_pin), secret("567")).error().kind,
             ErrorKind::pin_length);
   EXPECT_EQ(card->change_pin(Role::user, secret(id_pin), secret("abcd")).error().kind,
-            ErrorKind::bad_argument);
+            ErrorKind::pin_invalid);
   const auto changed = card->change_pin(Role::user, secret(id_pin), secret("567890"));
   ASSERT_TRUE(changed.ok()) << why(changed);
   ASSERT_TRUE(card->change_pin(Role::security_officer, secret(id_puk), secret("11223344")).ok());

@@ -33,7 +33,7 @@ void expect_ok(const Result<T>& result) {
 const Bytes digest_info(51, 0x31);
 
 const Workflow workflows[] = {
-    {"identify", 3, [](Conversation& c) { expect_ok(c.card->token_info()); }},
+    {"identify", 4, [](Conversation& c) { expect_ok(c.card->token_info()); }},
     {"pin status", 1, [](Conversation& c) { expect_ok(c.card->pin_status(Role::user)); }},
     {"list a card as handed out", 7, [](Conversation& c) { expect_ok(c.card->list()); }},
     {"verify wrong", 2,

@@ -97,10 +97,6 @@ TEST(LinkGuard, NothingIsKnownBetterThanTheCard) {
   bench.link->set_floor({Evidence::assumed, "[strangers §3]"});
   const auto sent = bench.reader->sent.size();
   EXPECT_EQ(bench.send(Evidence::published, false).error().kind, ErrorKind::refused);
-  Command serial{{0x80, 0x01, 0, 0}, Evidence::published, "read the serial", "[somewhere §1]"};
-  serial.identifies = true;
-  EXPECT_EQ(bench.link->send(serial).error().kind, ErrorKind::refused)
-      << "a stranger is not even asked who it is";
   EXPECT_EQ(bench.reader->sent.size(), sent);
 }
 
@@ -108,7 +104,7 @@ TEST(LinkGuard, HoldsForEveryCommandOfEveryDriver) {
   std::size_t guesses = 0;
   for (const auto* driver : drivers()) {
     for (const auto& command : driver->commands()) {
-      if (command.evidence != Evidence::assumed || command.identifies) continue;
+      if (command.evidence != Evidence::assumed) continue;
       SCOPED_TRACE(std::string(driver->name) + ": " + command.operation);
       ++guesses;
       Bench bench(false);
@@ -123,21 +119,6 @@ TEST(LinkGuard, HoldsForEveryCommandOfEveryDriver) {
     }
   }
   EXPECT_GE(guesses, 20u) << "eToken and ID card have many";
-}
-
-TEST(LinkGuard, WhatTellsTheSerialGoesThroughAndOnlyReads) {
-  for (const auto* driver : drivers()) {
-    for (const auto& command : driver->commands()) {
-      if (!command.identifies) continue;
-      EXPECT_FALSE(command.destroys);
-      Bench bench(false);
-      EXPECT_TRUE(bench.link->send(command).ok());
-      const auto ins = command.apdu.ins();
-      EXPECT_TRUE(ins == apdu::ins::select || ins == apdu::ins::read_binary ||
-                  ins == apdu::ins::get_data)
-          << driver->name << ": " << command.operation;
-    }
-  }
 }
 
 TEST(LinkTransaction, HasANumberWhileItIsOpen) {

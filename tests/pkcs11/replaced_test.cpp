@@ -73,6 +73,7 @@ class Replaced : public Cryptoki, public testing::WithParamInterface<TestCard> {
   card::KeyPair theirs;
   CK_SESSION_HANDLE session = 0;
   CK_OBJECT_HANDLE key = 0;
+  card::ObjectRef certificate{};
 };
 
 TEST_P(Replaced, TheOtherKeyDoesNotSign) {
@@ -123,6 +124,32 @@ TEST_P(Replaced, AKeyOfTheSameNameDoesNotDecryptWhereTheModulusWasRead) {
     EXPECT_TRUE(is(C_Decrypt(session, cryptogram.data(), cryptogram.size(), plain.data(), &size),
                    CKR_DEVICE_ERROR));
   }
+}
+
+/// The program shows this certificate to whom it signs for.
+TEST_P(Replaced, AKeyOfTheSameNameDoesNotSignWhereTheCertificateWasRead) {
+  const auto install = [&] {
+    const auto installed =
+        other->install_certificate({}, certificate_for(theirs.public_key, "Somebody"));
+    ASSERT_TRUE(installed.ok()) << installed.error().message();
+    certificate = installed->ref;
+  };
+  install();
+  bench.reset(*card);
+  const auto shown = find(session, Attributes().number(CKA_CLASS, CKO_CERTIFICATE));
+  ASSERT_EQ(shown.size(), 1U);
+  EXPECT_FALSE(read(session, shown[0], CKA_VALUE).empty());
+  other = somebody_else(bench, *card, GetParam().user_pin);
+  const auto gone = other->delete_object(certificate);
+  ASSERT_TRUE(gone.ok()) << gone.error().message();
+  replace(Bytes{1});
+  install();
+  bench.reset(*card);
+  EXPECT_FALSE(is(sign_once(session, key), CKR_OK));
+  const auto now = find(session, Attributes().number(CKA_CLASS, CKO_PRIVATE_KEY));
+  ASSERT_EQ(now.size(), 1U);
+  EXPECT_NE(now[0], key);
+  EXPECT_TRUE(is(sign_once(session, now[0]), CKR_OK));
 }
 
 TEST_P(Replaced, ASecondKeyIsNotUsedInTheFirstOnesPlace) {

@@ -15,6 +15,7 @@
 #include "tests/openssl.hpp"
 #include "tests/pkcs11/every_function.hpp"
 #include "tests/pkcs11/module_fixture.hpp"
+#include "tests/pkcs11/test_cards.hpp"
 
 namespace kilt::test {
 namespace {
@@ -140,6 +141,118 @@ TEST_F(Secrets, NeitherLogNorTraceHoldsAPin) {
     }
   }
 }
+
+/// A data object that only its owner may read: its value may be a password.
+class PrivateData : public Secrets, public testing::WithParamInterface<TestCard> {
+ protected:
+  PrivateData() { card = std::make_shared<BenchCard>(7, false, GetParam().profile); }
+  void SetUp() override {
+    if (GetParam().profile == std::string("kzid")) GTEST_SKIP() << "it holds no data objects";
+    bench.pull(reader_a);
+    bench.insert(reader_a, card);
+    // What the simulator's own trace is told of each command.
+    card->before = [this](ByteView command) {
+      const bool is_private = card->chip->is_private(command);
+      private_commands += is_private ? 1 : 0;
+      if (as_text(command).find(piece) == std::string::npos) return;
+      EXPECT_EQ(is_private, keeps_private) << to_hex(command.first(4));
+    };
+    ::setenv("KILT_TRACE", directory.file("trace").c_str(), 1);
+  }
+  void TearDown() override {
+    Secrets::TearDown();
+    card->before = nullptr;
+  }
+  /// As a program that was just started: nothing of the card is known.
+  void start_anew() {
+    C_Finalize(nullptr);
+    start();
+    session = open();
+    ASSERT_TRUE(is(login(session, GetParam().user_pin), CKR_OK));
+  }
+  void store(bool is_private) {
+    keeps_private = is_private;
+    start_anew();
+    Attributes data;
+    data.number(CKA_CLASS, CKO_DATA).flag(CKA_TOKEN, true).flag(CKA_PRIVATE, is_private);
+    data.add(CKA_LABEL, "to be seen").add(CKA_VALUE, value);
+    CK_OBJECT_HANDLE handle = 0;
+    ASSERT_TRUE(is(C_CreateObject(session, data.data(), data.size(), &handle), CKR_OK));
+  }
+  void expect_it_reads() {
+    const auto found = find(session, Attributes().number(CKA_CLASS, CKO_DATA));
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(as_text(read(session, found[0], CKA_VALUE)), value);
+  }
+  /// The octets of the trace, without blanks and ends of lines.
+  std::string trace() {
+    auto text = as_text(directory.read("trace"));
+    std::erase_if(text, [](char c) { return c == ' ' || c == '\n'; });
+    return text;
+  }
+
+  const std::string piece = "pass-word";
+  /// In several pieces on every card, each of which shows the word.
+  const std::string value = [this] {
+    std::string text;
+    while (text.size() < 600)
+      text += piece;
+    return text;
+  }();
+  bool keeps_private = true;
+  int private_commands = 0;
+};
+
+TEST_P(PrivateData, IsInNoTrace) {
+  store(true);
+  EXPECT_GT(private_commands, 1) << "writing";
+  private_commands = 0;
+  start_anew();
+  expect_it_reads();
+  EXPECT_GT(private_commands, 1) << "reading";
+  EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  EXPECT_EQ(trace().find(to_hex(as_bytes(piece))), std::string::npos);
+  EXPECT_NE(trace().find("{any:"), std::string::npos);
+}
+
+TEST_P(PrivateData, IsInNoTraceWhenItsLabelChanges) {
+  store(true);
+  start_anew();
+  const auto found = find(session, Attributes().number(CKA_CLASS, CKO_DATA));
+  ASSERT_EQ(found.size(), 1U);
+  auto label = Attributes().add(CKA_LABEL, "another label, of another length");
+  ASSERT_TRUE(is(C_SetAttributeValue(session, found[0], label.data(), 1), CKR_OK));
+  start_anew();
+  expect_it_reads();
+  EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  EXPECT_EQ(trace().find(to_hex(as_bytes(piece))), std::string::npos);
+}
+
+TEST_P(PrivateData, IsInNoTraceWhenTheCardFails) {
+  store(true);
+  start_anew();
+  card->before = [this](ByteView command) {
+    if (as_text(command).find(piece) != std::string::npos) bench.pull(reader_a);
+  };
+  Attributes data;
+  data.number(CKA_CLASS, CKO_DATA).flag(CKA_TOKEN, true).flag(CKA_PRIVATE, true);
+  data.add(CKA_VALUE, value);
+  CK_OBJECT_HANDLE handle = 0;
+  EXPECT_FALSE(is(C_CreateObject(session, data.data(), data.size(), &handle), CKR_OK));
+  C_Finalize(nullptr);
+  EXPECT_NE(trace().find(";failed:"), std::string::npos);
+  EXPECT_EQ(trace().find(to_hex(as_bytes(piece))), std::string::npos);
+}
+
+TEST_P(PrivateData, WhatEverybodyReadsIsInTheTrace) {
+  store(false);
+  start_anew();
+  expect_it_reads();
+  EXPECT_TRUE(is(C_Finalize(nullptr), CKR_OK));
+  EXPECT_NE(trace().find(to_hex(as_bytes(piece))), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PrivateData, testing::ValuesIn(test_cards), name_of_card);
 
 TEST_F(Secrets, CallsAreLoggedWithTheirArgumentsAndWithoutContents) {
   ::setenv("KILT_LOG", ("debug:" + directory.file("log")).c_str(), 1);

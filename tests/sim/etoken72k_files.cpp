@@ -70,6 +70,23 @@ TEST(EtokenFiles, ReadingIsBounded) {
   EXPECT_EQ(card.send("80 18 00 01 04 0E020000 00"), "6A86");
 }
 
+TEST(EtokenFiles, WhatNotEverybodyReadsIsPrivate) {
+  EtokenCard card;
+  const auto is_private = [&](const std::string& command) {
+    return card.chip().is_private(*from_hex(command));
+  };
+  EXPECT_EQ(card.log_in(), "9000");
+  EXPECT_EQ(card.send(select_path("666650000220")), "9000");
+  EXPECT_EQ(card.send(create_ef("2001", 4, private_ef)), "9000");
+  EXPECT_TRUE(is_private(write_at(0, Bytes{1, 2, 3, 4})));
+  EXPECT_TRUE(is_private(read_at(0)));
+  EXPECT_TRUE(is_private("80 15 00 00 FF 0E020000 1004 01")) << "broken, but a part of it";
+  EXPECT_FALSE(is_private(select_path("666650000220")));
+  EXPECT_EQ(card.send(create_ef("2002", 4, user_ef)), "9000");
+  EXPECT_FALSE(is_private(write_at(0, Bytes{1, 2, 3, 4})));
+  EXPECT_FALSE(is_private(read_at(0)));
+}
+
 TEST(EtokenFiles, AProtectedReadUsesTheLoginUp) {
   EtokenCard card;
   EXPECT_EQ(card.log_in(), "9000");

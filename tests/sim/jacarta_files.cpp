@@ -54,6 +54,24 @@ TEST(LaserFiles, SelectionByEveryMode) {
   EXPECT_EQ(card.send("80A4080C043F003000"), "9000");  // no Le, no data
 }
 
+TEST(LaserFiles, WhatNotEverybodyReadsIsPrivate) {
+  LaserCard card;
+  const auto is_private = [&](const char* command) {
+    return card.card().chip().is_private(*from_hex(command));
+  };
+  card.log_in_user();
+  card.select(private_df);
+  EXPECT_EQ(card.send(create_ef(0x0600, 4, "0020002000200020")), "9000");
+  EXPECT_EQ(card.send(create_ef(0x0601, 4, open_rules)), "9000");
+  EXPECT_FALSE(is_private("00B0000004"));
+  card.select(std::string(private_df) + "0600");
+  for (const char* command : {"00B0000004", "00D6000002AABB", "00D60000FFAA"})
+    EXPECT_TRUE(is_private(command)) << command;
+  EXPECT_FALSE(is_private("80A4000C020601"));
+  card.select(std::string(private_df) + "0601");
+  EXPECT_FALSE(is_private("00B0000004"));
+}
+
 TEST(LaserFiles, AFailedSelectionChangesNothing) {
   LaserCard card;
   card.select("3F003000EEED");

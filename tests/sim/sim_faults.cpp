@@ -20,6 +20,7 @@ class Stub : public Chip {
     nvram_.write("second", Bytes{2});
     return {{0x01, 0x02, 0x03, 0x04, 0x90, 0x00}};
   }
+  [[nodiscard]] bool is_private(ByteView) const override { return false; }
   int executed = 0, offs = 0;
 
  private:

@@ -85,6 +85,27 @@ TEST_F(Enforced, TheUserCreatesBelowTheMf) {
             "6982 6982 9000");
 }
 
+TEST_F(Enforced, WhatNotEverybodyReadsIsPrivate) {
+  const auto is_private = [this](const char* command) {
+    return card.chip().is_private(*from_hex(command));
+  };
+  const char *read = "00B0000004", *broken_write = "00D60000FFAA", *select = "00A4080C020501";
+  card.log_in_user();
+  EXPECT_EQ(card.sw("00 A4 00 0C 02 3F00"), "9000");
+  EXPECT_FALSE(is_private(read)) << "nothing is selected that could be read";
+  EXPECT_EQ(card.send(create(4, "0100", 0x0501, "", "43 02 02 000000 00 02")), "9000");
+  EXPECT_EQ(card.send(create(4, "0100", 0x0502, "", "43 00 02 000000 00 02")), "9000");
+  EXPECT_EQ(card.sw(select), "9000");
+  for (const char* command : {read, broken_write})
+    EXPECT_TRUE(is_private(command)) << command;
+  EXPECT_FALSE(is_private(select));
+  card.log_out();
+  EXPECT_TRUE(is_private(broken_write)) << "refused, but the body may be a secret all the same";
+  EXPECT_EQ(card.sw("00A4080C020502"), "9000");
+  for (const char* command : {read, broken_write})
+    EXPECT_FALSE(is_private(command)) << command;
+}
+
 TEST_F(Enforced, SystemFilesAreNeverDeleted) {
   EXPECT_EQ(tried("00 A4 08 0C 02 1000", "00 E4 00 00"), "6982 6982 6982");
 }

@@ -81,6 +81,7 @@ TEST(Masking, HidesWhatWasDeciphered) {
 struct Said {
   const char* command;
   const char* answer;
+  bool is_private = false;
 };
 
 /// The trace of a conversation with this card; empty where it was not built in.
@@ -91,7 +92,8 @@ std::string trace_of(const char* card, const std::vector<Said>& conversation) {
   Meter meter;
   EXPECT_TRUE(meter.trace_to(path, *profile));
   for (const auto& said : conversation) {
-    meter.exchange(hex(said.command), hex(said.answer));
+    meter.exchange(hex(said.command), hex(said.answer), said.is_private);
+    meter.unanswered(hex(said.command), "mute", said.is_private);
     meter.unanswered(hex(said.command), "card removed");
   }
   std::ifstream file(path);
@@ -108,6 +110,27 @@ void expect_hidden(std::string trace, std::initializer_list<const char*> secrets
   std::erase(trace, ' ');
   for (const char* secret : secrets)
     EXPECT_THAT(trace, Not(HasSubstr(secret)));
+}
+
+TEST(Masking, HidesContentsOfPrivateFiles) {
+  const auto trace = trace_of("kaztoken", {{"00A4080C020501", "9000"},
+                                           {"00D6000205 AAAAAAAAAA", "9000", true},
+                                           {"00D6000209 AAAAAAAAAA", "6700", true},
+                                           {"00D6000000 0005 AAAAAAAAAA", "6700", true},
+                                           {"8018000004 AAAAAAAA 05", "BBBBBBBBBB 9000", true},
+                                           {"00B0000205", "6105", true},
+                                           {"00C0000005", "BBBBBBBBBB 9000"},
+                                           {"00B0000002", "CCCC 9000"}});
+  if (trace.empty()) GTEST_SKIP();
+  expect_hidden(trace, {"AAAA", "BBBB"});
+  for (const char* seen :
+       {"> 00 A4 08 0C 02 05 01\n< 90 00\n", "> 00 D6 00 02 05 {any:5}\n< 90 00\n",
+        "> 00 D6 00 02 {any:6}\n< 67 00\n", "> 00 D6 00 00 00 00 05 {any:5}\n< 67 00\n",
+        "> 80 18 00 00 04 {any:4} 05\n< {any:5} 90 00\n", "> 00 B0 00 02 05\n< 61 05\n",
+        "> 00 C0 00 00 05\n< {any:5} 90 00\n", "> 00 B0 00 00 02\n< CC CC 90 00\n",
+        "; no answer (card removed) to 00 A4 08 0C 02 {any:2}\n"}) {
+    EXPECT_THAT(trace, HasSubstr(seen));
+  }
 }
 
 constexpr const char* user_pin = "31323334353637383930";

@@ -211,5 +211,29 @@ TEST(Files, CountAndTrace) {
                     HasSubstr("! reset\n"), Not(HasSubstr("31 32 33 34"))));
 }
 
+TEST(Files, TheTraceHidesWhatIsPrivate) {
+  const Scratch scratch;
+  {
+    RunningSim running({"--card", "kaztoken", "--trace", scratch / "trace"});
+    Client client(running.socket());
+    ASSERT_EQ(client.ask('C').code, 0);
+    EXPECT_EQ(client.apdu(verify_user), "9000");
+    EXPECT_EQ(client.apdu("00 A4 00 0C 02 3F00"), "9000");
+    EXPECT_EQ(client.apdu("00 E0 00 00 1F 6F1D 80020004 82020100 83020501 "
+                          "860F 4302020000000002 00000000000000"),
+              "9000");
+    EXPECT_EQ(client.apdu("00 A4 08 0C 02 0501"), "9000");
+    EXPECT_EQ(client.apdu("00 D6 00 00 04 A1A2A3A4"), "9000");
+    EXPECT_EQ(client.apdu("00 B0 00 00 04"), "A1A2A3A49000");
+    running.control({"fault", "mute@apdu:1"});
+    EXPECT_EQ(client.apdu("00 D6 00 00 04 A1A2A3A4"), "mute");
+  }
+  const auto trace = read_text(scratch / "trace");
+  EXPECT_THAT(trace, AllOf(HasSubstr("> 00 D6 00 00 04 {any:4}\n< 90 00\n"),
+                           HasSubstr("> 00 B0 00 00 04\n< {any:4} 90 00\n"),
+                           HasSubstr("; no answer (mute) to 00 D6 00 00 04 {any:4}\n"),
+                           Not(HasSubstr("A1 A2"))));
+}
+
 }  // namespace
 }  // namespace kilt::sim::test
