@@ -184,6 +184,7 @@ Json pin_json(const card::PinInfo& pin) {
   json["tries_left"] = pin.blocked ? Json(0) : number(pin.tries_left);
   json["tries_max"] = number(pin.tries_max);
   json["failures"] = pin.failures;
+  json["unwatched"] = pin.unwatched.empty() ? Json(nullptr) : Json(printable(pin.unwatched));
   json["min_length"] = pin.min_length;
   json["max_length"] = pin.max_length;
   json["new_min_length"] = std::max(pin.min_length, pin.new_min_length);
@@ -211,7 +212,10 @@ std::string pin_line(const card::PinInfo& pin) {
     return fmt::format("{}set; tries left: unknown, {} wrong since the last right one", whose,
                        pin.failures);
   }
-  if (!pin.tries_left) return whose + "set; tries left: unknown";
+  if (!pin.tries_left) {
+    return whose + "set; tries left: unknown" +
+           (pin.unwatched.empty() ? "" : ", and nobody counts: " + printable(pin.unwatched));
+  }
   if (!pin.tries_max) return fmt::format("{}set; tries left: {}", whose, *pin.tries_left);
   return fmt::format("{}set; tries left: {} of {}", whose, *pin.tries_left, *pin.tries_max);
 }

@@ -175,6 +175,18 @@ class Etoken(OtherCard):
         self.json(*right, "--spend-last-try")
         self.assertNotIn("wrong", self.kilt("pin", "status").stdout)
 
+    def test_no_pin_is_sent_where_nobody_counts(self):
+        self.start("etoken72k")
+        nowhere = {"XDG_DATA_HOME": self.write("file", "")}
+        self.assertIn("nobody counts", self.kilt("pin", "status", env=nowhere).stdout)
+        self.assertIn("file", self.json("pin", "status", env=nowhere)["pins"][0]["unwatched"])
+        right = ["key", "generate", "--label", "X", "--bits", "1024", *self.pin(ETOKEN_PIN)]
+        error = self.json(*right, env=nowhere, exit=PIN_REFUSED)
+        self.assertEqual(error["kind"], "pin_last_try")
+        self.assertIn("XDG_DATA_HOME", error["hint"])
+        self.json(*right, "--spend-last-try", env=nowhere)
+        self.assertIsNone(self.json("pin", "status")["pins"][0]["unwatched"])
+
 
 class SeveralApplications(OtherCard):
     def test_each_usable_one_is_a_token(self):
