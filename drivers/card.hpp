@@ -98,6 +98,10 @@ class Card {
   /// guard the last try: its callers do, with pin_status(). A role already logged in is checked
   /// again with this PIN (a right PIN is a success, a wrong one costs a try).
   virtual Status login(Role role, const SecretBytes& pin) = 0;
+  /// As login(), of a program that repeats a PIN which was right, because the login was lost, and
+  /// that nobody told to. not_logged_in, and nothing sent, where the card shows that the PIN was
+  /// changed since.
+  virtual Status login_again(Role role, const SecretBytes& pin) { return login(role, pin); }
   /// Whether this PIN can be typed on the reader's keys: there are some, and the card takes the PIN
   /// as it is typed.
   [[nodiscard]] virtual bool takes_pin_from_pad(Role) { return false; }

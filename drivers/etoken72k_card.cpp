@@ -32,7 +32,7 @@ EtokenCard::EtokenCard(std::unique_ptr<Link> link, const CardModel& model, SideF
 
 void EtokenCard::forget_state() {
   files_.forget_applet();
-  login_.lose();
+  login_.forget();
   login_.forget_blocked();
   pin_is_set_ = {};
 }

@@ -36,6 +36,7 @@ class EtokenCard final : public Card {
   Status login(Role role, const SecretBytes& pin) override;
   Status logout() override;
   Status change_pin(Role role, const SecretBytes& old_pin, const SecretBytes& new_pin) override;
+  Status login_again(Role role, const SecretBytes& pin) override;
   Status set_user_pin(const SecretBytes& new_pin) override;
 
   Result<Directory> list() override { return list_classes({}); }

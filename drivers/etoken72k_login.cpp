@@ -145,52 +145,47 @@ Status Login::answer_challenge(Role role, const SecretBytes& key) {
     return Error{ErrorKind::pin_incorrect, std::string("the ") + pin_name(role) + " is wrong",
                  status.value, status.tries_left()};
   }
-  return status_error(status, what);
+  return pin_error(status, what);
 }
 
-/// A program that keeps the PIN logs in again with it by itself; all that are open would spend a
-/// try each when one of them changes it.
-bool Login::is_of_lost_login(Role role, const SecretBytes& pin, ByteView salt) const {
-  if (lost_ != role || equal(salt, salt_)) return false;
-  const auto key = derive_key(pin, salt_);
-  return key && key_.equals(key->view());
+Status Login::confirm_salt(Role role, ByteView salt) const {
+  const auto& before = salts_[index(role)];
+  return before.empty() || equal(before, salt) ? Status{} : changed_elsewhere();
 }
 
 Status Login::begin(Role role, const SecretBytes& pin, ByteView salt) {
-  const bool is_old = is_of_lost_login(role, pin, salt);
   forget();
-  if (is_old) return changed_elsewhere();
   auto key = derive_key(pin, salt);
   if (!key) return key.take_error();
   if (auto status = answer_challenge(role, *key); !status) return status;
   role_ = role;
   key_ = std::move(*key);
-  learn_salt(copy_of(salt));
+  learn_salt(role, copy_of(salt));
   blocked_[index(role)] = false;
   return {};
 }
 
-void Login::learn_salt(Bytes salt) {
-  salt_ = std::move(salt);
+void Login::learn_salt(Role role, Bytes salt) {
+  salts_[index(role)] = std::move(salt);
   salt_read_in_ = link_.transaction();
 }
 
-/// A PIN that was set anew has a salt of its own, for who sets it makes one (prepare()). Not
-/// through Files, which would ask for a renewal of the login.
-Status Login::confirm_salt(Role role) {
+/// Not through Files, which would ask for a renewal of the login.
+Status Login::read_salt_again(Role role) {
   auto answer = link_.send(command::select(file::salt_of(role), apdu::SelectAnswer::fcp));
   if (answer && answer->ok()) answer = link_.send(command::read(0, pin::salt_size));
   if (!answer) return answer.error().within("reading the salt of the PIN again");
-  if (answer->ok() && equal(answer->data, salt_)) {
-    salt_read_in_ = link_.transaction();
-    return {};
+  auto same = answer->ok() ? confirm_salt(role, answer->data)
+                           : Status(Error{ErrorKind::not_logged_in,
+                                          "the login was used up, and the salt of its PIN can be "
+                                          "read no more, so the PIN is not tried without being "
+                                          "told"});
+  if (!same) {
+    forget();
+    return same;
   }
-  lose();
-  if (answer->ok()) return changed_elsewhere();
-  // No status word: it is not the answer to what the caller asks for.
-  return Error{ErrorKind::not_logged_in,
-               "the login was used up, and the salt of its PIN can be read no more, so the PIN is "
-               "not tried without being told"};
+  salt_read_in_ = link_.transaction();
+  return {};
 }
 
 Result<bool> Login::renew() {
@@ -200,7 +195,7 @@ Result<bool> Login::renew() {
   }
   const Role role = *role_;
   if (failures_(role) > 0) {
-    lose();
+    forget();
     return Error{ErrorKind::not_logged_in,
                  std::string("the login was used up and does not return by itself: a wrong ") +
                      pin_name(role) + " was sent since by somebody, and no other try is risked"};
@@ -208,7 +203,7 @@ Result<bool> Login::renew() {
   const auto now = link_.transaction();
   const bool looks = !now || now != salt_read_in_;
   if (looks) {
-    if (auto status = confirm_salt(role); !status) return status.take_error();
+    if (auto status = read_salt_again(role); !status) return status.take_error();
   }
   auto status = answer_challenge(role, key_);
   if (status) return looks;
@@ -227,13 +222,7 @@ Result<bool> Login::renew() {
 
 void Login::forget() {
   role_.reset();
-  lost_.reset();
   key_ = SecretBytes();
-  salt_.clear();
-}
-
-void Login::lose() {
-  if (role_) lost_ = std::exchange(role_, std::nullopt);
 }
 
 Status Login::require(Role role, const char* what) const {
@@ -268,7 +257,7 @@ Status Login::change(Role role, const SecretBytes& pin) {
                           "changing the PIN");
   if (!status) return status;
   key_ = std::move(made->key);
-  learn_salt(std::move(made->salt));
+  learn_salt(role, std::move(made->salt));
   return {};
 }
 

@@ -34,9 +34,7 @@ class Login {
       : link_(link), failures_(std::move(failures)), refused_(std::move(refused)) {}
 
   /// With the card's salt in hand, read in this transaction: derives the key and answers one
-  /// challenge. At most one try. None (not_logged_in), once, for the PIN of a login that was lost,
-  /// where the salt is another since: a new PIN was set, and who repeats the old one may be a
-  /// program.
+  /// challenge. At most one try.
   Status begin(Role role, const SecretBytes& pin, ByteView salt);
   /// A protected read may use up the login [facts etoken §5.4]: the same key once more. Not where
   /// a wrong PIN was noted since, and not where the salt, read again unless it was in this
@@ -46,8 +44,9 @@ class Login {
   Result<bool> renew();
   /// Only our side; the card's ends when the applet is selected again.
   void forget();
-  /// The login is over, but not at our wish: for begin() its PIN is still known.
-  void lose();
+  /// not_logged_in where the role's last login was made with another salt: who sets a PIN makes one
+  /// (prepare()).
+  [[nodiscard]] Status confirm_salt(Role role, ByteView salt) const;
 
   [[nodiscard]] std::optional<Role> role() const { return role_; }
   /// A PIN that was found blocked and not set anew since.
@@ -75,17 +74,16 @@ class Login {
  private:
   static constexpr std::size_t index(Role role) { return role == Role::user ? 0 : 1; }
   Status answer_challenge(Role role, const SecretBytes& key);
-  Status confirm_salt(Role role);
-  [[nodiscard]] bool is_of_lost_login(Role role, const SecretBytes& pin, ByteView salt) const;
-  void learn_salt(Bytes salt);
+  Status read_salt_again(Role role);
+  void learn_salt(Role role, Bytes salt);
 
   Link& link_;
   const Failures failures_;
   const Refused refused_;
-  std::optional<Role> role_, lost_;  ///< key_ and salt_ are of one of them
+  std::optional<Role> role_;
   std::array<bool, 2> blocked_{};
   SecretBytes key_;
-  Bytes salt_;
+  std::array<Bytes, 2> salts_;                 ///< of each role's last login
   std::optional<std::uint64_t> salt_read_in_;  ///< the transaction
 };
 

@@ -80,6 +80,15 @@ Status EtokenCard::login(Role role, const SecretBytes& pin) {
   return noted(role, login_.begin(role, pin, *salt));
 }
 
+/// All programs that keep the PIN would spend a try each when one of them changes it.
+Status EtokenCard::login_again(Role role, const SecretBytes& pin) {
+  begin();
+  auto salt = this->salt(role);
+  if (!salt) return salt.take_error();
+  if (auto same = login_.confirm_salt(role, *salt); !same) return same;
+  return login(role, pin);
+}
+
 /// No command for it is public. Selecting the applet again ends its session, as with any Java Card
 /// applet that keeps its login in memory cleared on deselection (assumed of this one).
 Status EtokenCard::logout() {

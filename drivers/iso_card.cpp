@@ -145,17 +145,20 @@ Status check(const Result<apdu::ResponseApdu>& answer, const char* what) {
   return {};
 }
 
-Status check_pin(const Result<apdu::ResponseApdu>& answer, const char* what) {
-  auto status = check(answer, what);
-  if (status || !answer) return status;
-  auto error = status.take_error();
-  if (answer->status.sw1() == 0x63) {
+Error pin_error(apdu::StatusWord status, std::string what) {
+  auto error = status_error(status, std::move(what));
+  if (status.sw1() == 0x63) {
     error.kind = ErrorKind::pin_incorrect;
-    error.tries_left = answer->status.tries_left();
+    error.tries_left = status.tries_left();
   }
   if (error.sw == 0x6983) error.kind = ErrorKind::pin_blocked;
   if (error.sw == 0x6984) error.kind = ErrorKind::pin_not_set;
   return error;
+}
+
+Status check_pin(const Result<apdu::ResponseApdu>& answer, const char* what) {
+  if (!answer) return answer.error().within(what);
+  return answer->ok() ? Status{} : Status(pin_error(answer->status, what));
 }
 
 Result<Bytes> gather_random(Link& link, std::size_t count, std::size_t step,

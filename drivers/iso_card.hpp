@@ -33,6 +33,7 @@ Result<FileControl> parse_file_control(ByteView answer);
 [[nodiscard]] Status check(const Result<apdu::ResponseApdu>& answer, const char* what);
 /// The same for a command that carries a PIN, or is about one: 63xx is pin_incorrect, with the
 /// tries left of 63Cx, 6983 pin_blocked, 6984 pin_not_set.
+[[nodiscard]] Error pin_error(apdu::StatusWord status, std::string what);
 [[nodiscard]] Status check_pin(const Result<apdu::ResponseApdu>& answer, const char* what);
 
 /// Random bytes from the card, by as many commands as it takes: `ask` makes the one for `step`

@@ -137,7 +137,7 @@ Status Pins::judge(Role role, apdu::StatusWord status) {
     if (const auto now = this->status(role)) wrong.tries_left = now->info.tries_left;
     return wrong;
   }
-  return status_error(status, std::string("checking the ") + pin_name(role));
+  return pin_error(status, std::string("checking the ") + pin_name(role));
 }
 
 Status Pins::login(Role role, const SecretBytes& pin) {

@@ -95,7 +95,7 @@ Status Pins::login(Role role, const Command& verify) {
     return Error{ErrorKind::pin_not_set, std::string("the card has no ") + pin_name(role) + " yet",
                  status.value};
   }
-  return status_error(status, what);
+  return pin_error(status, what);
 }
 
 Status Pins::logout() {

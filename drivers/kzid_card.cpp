@@ -141,9 +141,10 @@ Result<std::string> KzidCard::serial() {
   auto content = place_.read_serial();
   if (content) {
     const auto number = apdu::find_tag(*content, 0x5A);
-    if (number && !number->empty() && number->size() <= 16) return *(serial_ = to_hex(*number));
-  } else if (!is_not_there(content.error())) {
-    return content.take_error();
+    has_number_ = number && !number->empty() && number->size() <= 16;
+    if (has_number_) return *(serial_ = to_hex(*number));
+  } else if (content.error().sw == 0 && content.error().kind != ErrorKind::refused) {
+    return content.take_error();  // not the card's answer, which may be anything
   }
   auto substitute = first_key_hash();
   if (!substitute) return substitute.take_error().within("reading the serial number");

@@ -149,6 +149,7 @@ class KzidCard final : public Card {
   /// None left is for the card alone to say, which may have been unblocked elsewhere meanwhile; and
   /// asking a blocked one costs nothing.
   PinNotes tries_;
+  bool has_number_ = false;  ///< serial_ is of the card, not made of its first key
   std::optional<std::string> serial_;
   std::map<std::uint16_t, Bytes> bodies_;  ///< certificates read
 };

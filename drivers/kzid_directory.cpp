@@ -31,12 +31,16 @@ void Directories::forget() {
 Status Directories::read_odf() {
   if (odf_) return {};
   auto content = place_.read_directory(file::odf, odf_step);
-  if (!content && !is_not_there(content.error())) return content.take_error().within("reading ODF");
-  // Where it stands is our choice: what is there on a card of others may be something else.
-  auto lines = content ? pkcs15::split(*content) : Result<std::vector<Bytes>>(content.error());
-  exists_ = lines.ok();
-  odf_.emplace();
-  if (lines) odf_ = std::move(*lines);
+  if (!content) {
+    if (!is_not_there(content.error())) return content.take_error().within("reading ODF");
+    odf_.emplace();
+    exists_ = false;
+    return {};
+  }
+  auto lines = pkcs15::split(*content);
+  if (!lines) return lines.take_error().within("reading ODF");
+  odf_ = std::move(*lines);
+  exists_ = true;
   return {};
 }
 
@@ -80,6 +84,7 @@ Status Directories::store(pkcs15::Kind kind, std::vector<Bytes> entries) {
   if (!found) return found.take_error();
   Directory& target = **found;
   if (entries == target.entries) return {};
+  if (!exists_) return Error{ErrorKind::unsupported, "this ID card has no directories"};
   if (!target.named) return begin_directory(kind, target, std::move(entries));
   auto size = place_.capacity(target.id);
   if (!size && size.error().kind == ErrorKind::not_found) size = std::size_t{0};

@@ -9,6 +9,15 @@ namespace kilt::card::kzid {
 using pkcs15::Kind;
 using pkcs15::kind_of;
 
+namespace {
+
+Error no_directories() {
+  return {ErrorKind::unsupported,
+          "this ID card has no directories, so its objects keep the names that kilt gives them"};
+}
+
+}  // namespace
+
 /// The entry of an object, as it stands on the card.
 Result<Bytes> KzidCard::find_entry(Kind kind, std::uint32_t token) {
   if (kind == Kind::certificates) {
@@ -58,11 +67,7 @@ Status KzidCard::change_attributes(const ObjectRef& object, const AttributeChang
   if (auto status = prepare_write(what); !status) return status;
   auto has_directories = directories_.exist();
   if (!has_directories) return has_directories.take_error();
-  if (!*has_directories) {
-    return Error{ErrorKind::unsupported,
-                 "this ID card has no directories, so its objects keep the names that kilt gives "
-                 "them"};
-  }
+  if (!*has_directories) return no_directories();
   const Kind kind = kind_of(object.object_class);
   if (kind != Kind::certificates) {
     if (auto status = describe_all(); !status) return status.take_error().within(what);
@@ -127,6 +132,9 @@ Status KzidCard::delete_object(const ObjectRef& object) {
   } else if (object.object_class == ObjectClass::private_key) {
     done = delete_key(static_cast<std::uint8_t>(object.token));
   } else {
+    auto has_directories = directories_.exist();
+    if (!has_directories) return has_directories.take_error().within(what);
+    if (!*has_directories) return no_directories().within(what);
     if (auto status = describe_all(); !status) return status.take_error().within(what);
     auto entry = find_entry(Kind::public_keys, object.token);
     if (!entry) return entry.take_error();

@@ -101,7 +101,7 @@ Status Pins::judge(Role role, const Result<apdu::ResponseApdu>& answer, const ch
     return Error{ErrorKind::pin_not_set, std::string("the card has no ") + name(role),
                  status.value};
   }
-  return status_error(status, what);
+  return pin_error(status, what);
 }
 
 /// Sends what may cost a try in the MF, where the PIN was seen verified [facts kzid B2]. Its

@@ -39,9 +39,8 @@ bool is_absent(apdu::StatusWord status) {
 }
 
 bool is_not_there(const Error& error) {
-  const int first = error.sw >> 8;
-  const bool is_failure = first == 0x64 || first == 0x65 || first == 0x6F;
-  return error.kind == ErrorKind::refused || (error.sw != 0 && !is_failure);
+  return error.kind == ErrorKind::not_found || error.kind == ErrorKind::unsupported ||
+         error.kind == ErrorKind::refused;
 }
 
 Result<apdu::ResponseApdu> Place::ask(const Command& command) {

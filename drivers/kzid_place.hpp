@@ -72,9 +72,8 @@ class Place {
 
 /// 6A82 or 6A88: there is no such file, object or reference here.
 [[nodiscard]] bool is_absent(apdu::StatusWord status);
-/// What the card does not have, will not show, or what the guard keeps from it: for the parts of
-/// which nobody knows whether a card has them, or where, the same. Not an answer that speaks of a
-/// failure (64, 65, 6F), nor that of a card that is gone.
+/// What the card does not have, or what the guard keeps from it: for optional parts of a card the
+/// same. Not any other refusal: who believes that there are no directories may write over them.
 [[nodiscard]] bool is_not_there(const Error& error);
 
 }  // namespace kilt::card::kzid

@@ -8,17 +8,24 @@ namespace kilt::card::kzid {
 
 /// What tells this card from others; nothing where it cannot be asked. A card without keys and
 /// serial shares it with its like, so what was noted of one of them is never taken back by the
-/// right PIN of another: at worst a last try is guarded that is none.
+/// right PIN of another, nor by its higher counter: at worst a last try is guarded that is none.
 std::optional<std::string> KzidCard::mark() {
   const auto number = serial();
-  return number ? std::optional(*number) : std::nullopt;
+  if (!number) return std::nullopt;
+  if (has_number_) return *number;
+  // Another program may have made or deleted a key since the serial number was made of one.
+  begin();
+  const auto hash = first_key_hash();
+  if (!hash) return std::nullopt;
+  return hash->value_or(no_serial);
 }
 
 Result<PinInfo> KzidCard::pin_status(Role role) {
   auto info = pins_.status(role);
   if (!info || info->logged_in || pins_.tells(role)) return info;
   if (auto kept = tries_.can_keep(); !kept) info->unwatched = kept.error().message();
-  if (tries_.is_empty()) return info;
+  // A note that cannot be kept right is none.
+  if (!info->unwatched.empty() || tries_.is_empty()) return info;
   if (const auto card = mark()) info->tries_left = tries_.recall(*card, role);
   return info;
 }
@@ -33,7 +40,12 @@ Status KzidCard::noted(Role role, Status outcome) {
   if (is_settled && !is_empty) {
     if (const auto card = mark(); card && *card != no_serial) tries_.forget(*card, role);
   } else if (tries && !(is_empty && pins_.tells(role))) {
-    if (const auto card = mark()) tries_.keep(*card, role, *tries);
+    const auto card = mark();
+    const bool is_shared = card == no_serial;
+    if (card)
+      tries_.keep(
+          *card, role,
+          is_shared ? std::min(*tries, tries_.recall(*card, role).value_or(*tries)) : *tries);
   }
   return outcome;
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <mbedtls/md.h>
 #include <pwd.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,30 +129,33 @@ bool write_all(int fd, ByteView rest) {
     if (count <= 0) return false;
     rest = rest.subspan(static_cast<std::size_t>(count));
   }
-  return ::fsync(fd) == 0;
+  return true;
 }
 
-/// A file of a name of its own for each process: two of them write one after the other.
+/// A file of a name that no other thread or process has: they write one after the other.
 class FileBeside {
  public:
   FileBeside(const Descriptor& directory, const std::string& name)
-      : directory_(directory),
-        name_(name + "." + std::to_string(::getpid()) + ".new"),
-        file_(create()) {}
+      : directory_(directory), name_(name + "." + random_name() + ".new"), file_(create()) {}
   FileBeside(const FileBeside&) = delete;
   ~FileBeside() {
-    if (!is_renamed_) ::unlinkat(*directory_, name_.c_str(), 0);
+    if (file_.ok() && !is_renamed_) ::unlinkat(*directory_, name_.c_str(), 0);
   }
   [[nodiscard]] bool ok() const { return file_.ok(); }
   bool write(ByteView content) { return write_all(*file_, content); }
   bool rename_to(const std::string& name) {
-    is_renamed_ = ::renameat(*directory_, name_.c_str(), *directory_, name.c_str()) == 0;
+    is_renamed_ = ::fsync(*file_) == 0 &&
+                  ::renameat(*directory_, name_.c_str(), *directory_, name.c_str()) == 0;
     return is_renamed_;
   }
 
  private:
+  static std::string random_name() {
+    std::array<std::uint8_t, 8> bytes{};
+    (void)!::getrandom(bytes.data(), bytes.size(), 0);
+    return to_hex(bytes);
+  }
   [[nodiscard]] int create() const {
-    ::unlinkat(*directory_, name_.c_str(), 0);
     return ::openat(*directory_, name_.c_str(),
                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   }
@@ -269,8 +273,10 @@ Status SideFiles::can_put() const {
   if (auto made = make_directories(directory_); !made) return made;
   const auto directory = open_directory(directory_);
   if (!directory) return directory.error();
-  const FileBeside file(*directory, "probe");
-  return file.ok() ? Status{} : system_error("writing to", directory_);
+  // A byte: a full disk still takes an empty file.
+  FileBeside file(*directory, "probe");
+  const bool is_room = file.ok() && file.write(Bytes{0});
+  return is_room ? Status{} : system_error("writing to", directory_);
 }
 
 Status SideFiles::drop(const std::string& name) const {

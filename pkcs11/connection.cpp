@@ -107,10 +107,11 @@ Result<card::TokenInfo> Connection::token_info() {
   return info;
 }
 
-bool Connection::is_count_low(const card::PinInfo& info) const {
+bool Connection::is_count_low(const card::PinInfo& info, int ours) const {
+  const PinMemory& memory = memory_of(info.role);
   // Nobody gives a PIN fewer than three tries.
-  if (info.tries_left) return *info.tries_left < std::max(memory_of(info.role).most, 3);
-  return (memory_of(info.role).failures > 0 || info.failures > 0) && !info.logged_in;
+  if (info.tries_left) return *info.tries_left + ours < std::max(memory.most, 3);
+  return (static_cast<int>(memory.failures) > ours || info.failures > ours) && !info.logged_in;
 }
 
 bool Connection::may_be_blocked(Role role) {
@@ -127,8 +128,8 @@ bool Connection::has_tries_to_spare(Role role) {
 
 bool Connection::is_final_try(const card::PinInfo& info) const {
   if (info.tries_left) return *info.tries_left == 1;
-  const bool is_near =
-      memory_of(info.role).failures >= most_failures_here - 1 || info.failures >= most_failures - 1;
+  const bool is_near = memory_of(info.role).failures >= most_failures_here - 1 ||
+                       info.failures >= most_failures - 1 || !info.unwatched.empty();
   return is_near && !info.logged_in;
 }
 
@@ -154,7 +155,7 @@ bool Connection::restore_login() {
     log(LogLevel::warn, "the login was lost and not restored: " + why);
     return false;
   }
-  const auto done = card_->login(*who, pin_);
+  const auto done = card_->login_again(*who, pin_);
   log(LogLevel::info, std::string("the login was lost and ") +
                           (done ? "restored" : "could not be restored: " + done.error().message()));
   remember(*who, &pin_, done);
@@ -237,8 +238,7 @@ Status Connection::confirm(const SecretBytes* pin) {
   return with_card([&](card::Card&) {
     auto done = checked_login(*who, pin);
     // A wrong PIN ends the card's login, but not the application's.
-    if (!done && done.error().kind == ErrorKind::pin_incorrect && !pin_.empty())
-      static_cast<void>(restore_role(who, pin_).ok());
+    if (!done && done.error().kind == ErrorKind::pin_incorrect) restore_after_wrong_pin(*who, pin);
     return done;
   });
 }
@@ -264,6 +264,19 @@ Status Connection::restore_role(std::optional<Role> before, const SecretBytes& p
   remember(*before, &pin, done);
   if (!done) forget_login();
   return done;
+}
+
+/// A wrong PIN ends the card's login, but not the application's. The one that is kept is sent only
+/// where it is another, and but for this try none is missing: else it is the wrong one as well.
+void Connection::restore_after_wrong_pin(Role role, const SecretBytes* wrong) {
+  if (pin_.empty()) return;
+  const bool is_same = wrong != nullptr && pin_.equals(wrong->view());
+  const auto info = pin_status(role);
+  if (is_same || !info || info->blocked || !info->unwatched.empty() || is_count_low(*info, 1)) {
+    forget_login();
+    return;
+  }
+  static_cast<void>(restore_role(role, pin_).ok());
 }
 
 /// Whether the PIN on the card is what it was: the card, or who stands before it, said no.
@@ -296,7 +309,12 @@ Status Connection::change_pin(Role role, const SecretBytes& old_pin, const Secre
       // A wrong PIN ends the card's login, but not the application's. Where nobody knows which PIN
       // the card has by now, none is sent unasked: it could be a wrong one.
       const bool is_known = before != role || is_refusal(done.error());
-      if (before && is_known && !pin_.empty()) static_cast<void>(restore_role(before, pin_).ok());
+      const bool is_wrong = done.error().kind == ErrorKind::pin_incorrect;
+      if (before && before == role && is_wrong) {
+        restore_after_wrong_pin(role, &old_pin);
+      } else if (before && is_known && !pin_.empty()) {
+        static_cast<void>(restore_role(before, pin_).ok());
+      }
       if (before && !is_known) forget_login();
       return done;
     }

@@ -87,7 +87,8 @@ class Connection {
   [[nodiscard]] bool has_factory_pin(card::Role role) const { return memory_of(role).factory; }
   /// Whether tries are missing from that PIN's counter, as far as can be known: some cards do not
   /// tell the counter's maximum, and then the highest value seen here stands for it.
-  [[nodiscard]] bool is_count_low(const card::PinInfo& info) const;
+  /// `ours`: so many were spent here just now, and do not count.
+  [[nodiscard]] bool is_count_low(const card::PinInfo& info, int ours = 0) const;
   /// The next wrong PIN may be the last that the card takes, as far as can be known.
   [[nodiscard]] bool is_final_try(const card::PinInfo& info) const;
   /// The PIN is blocked, or its card does not tell.
@@ -119,6 +120,7 @@ class Connection {
   Status guard_last_try(card::Role role, const card::PinInfo& info);
   Status checked_login(card::Role role, const SecretBytes* pin);
   Status restore_role(std::optional<card::Role> before, const SecretBytes& pin);
+  void restore_after_wrong_pin(card::Role role, const SecretBytes* wrong);
   [[nodiscard]] static bool is_refusal(const Error& error);
   /// Nobody is logged in, for another reason than that a driver tried the PIN and was refused.
   bool may_return(const Error& error);

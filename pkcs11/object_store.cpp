@@ -108,12 +108,15 @@ card::ObjectClasses ObjectStore::missing(const card::ObjectClasses& wanted) cons
 }
 
 const card::PublicKey* ObjectStore::shown_key(const Object& key) {
+  const Object* shown = nullptr;
   for (const Object* other : with_id(key.id())) {
     const auto* certificate = std::get_if<card::CertificateInfo>(&other->info);
-    if (certificate == nullptr || certificate->authority || !other->certificate) continue;
-    if (other->certificate->key) return &*other->certificate->key;
+    if (certificate == nullptr || certificate->authority) continue;
+    if (shown != nullptr) return nullptr;  // a renewed one may stand beside the old one
+    shown = other;
   }
-  return nullptr;
+  const bool is_read = shown != nullptr && shown->certificate && shown->certificate->key;
+  return is_read ? &*shown->certificate->key : nullptr;
 }
 
 /// Of a key of which nothing was read but its certificate: the program goes on to sign for that, so

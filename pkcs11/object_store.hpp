@@ -64,7 +64,7 @@ class ObjectStore {
   Status refresh(const card::ObjectClasses& wanted);
   /// After a change of ids: which certificate has a key, whose subject a key has.
   void relate();
-  /// The public key in the certificate of this private key's id, if that was read; else null.
+  /// The public key in the one certificate of this private key's id, if that was read; else null.
   [[nodiscard]] const card::PublicKey* shown_key(const Object& key);
   /// Connection::resets() when what is known of the objects was read.
   [[nodiscard]] std::uint64_t resets() const { return resets_; }

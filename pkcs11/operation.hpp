@@ -55,7 +55,7 @@ struct Operation {
   /// others may have left, hinders nobody.
   [[nodiscard]] card::KeyInfo private_key(std::uint64_t resets_now) const {
     auto info = std::get<card::KeyInfo>(key);
-    if (shown && resets_now != resets) info.value = shown;
+    if (shown && !info.value && resets_now != resets) info.value = shown;
     return info;
   }
   [[nodiscard]] const card::PublicKey& public_key() const { return std::get<card::PublicKey>(key); }

@@ -170,7 +170,7 @@ TEST_F(EtokenTries, APinChangedElsewhereCostsNoTry) {
     EXPECT_FALSE(card->pin_status(Role::user)->logged_in);
   }
   // A program that keeps the PIN tries it again by itself.
-  const auto repeated = card->login(Role::user, secret(etoken_user_pin));
+  const auto repeated = card->login_again(Role::user, secret(etoken_user_pin));
   ASSERT_FALSE(repeated.ok());
   EXPECT_EQ(repeated.error().kind, ErrorKind::not_logged_in);
   EXPECT_EQ(repeated.error().sw, 0) << "it was not sent";
@@ -188,10 +188,10 @@ TEST_F(EtokenTries, APinChangedBeforeAResetCostsNoTryEither) {
   const int before = tries();
   bench.insert();
   card->forget_state();
-  EXPECT_EQ(card->login(Role::user, secret(etoken_user_pin)).error().sw, 0);
+  EXPECT_EQ(card->login_again(Role::user, secret(etoken_user_pin)).error().sw, 0);
   EXPECT_EQ(logins, 0);
   EXPECT_EQ(tries(), before);
-  // A person who insists is heard.
+  // A person who types it is heard.
   EXPECT_EQ(card->login(Role::user, secret(etoken_user_pin)).error().sw, 0x6300);
   EXPECT_EQ(tries(), before - 1);
   login("another pin");
@@ -201,7 +201,7 @@ TEST_F(EtokenTries, AfterAResetAPinThatIsStillRightIsSent) {
   login();
   bench.insert();
   card->forget_state();
-  login();
+  ASSERT_TRUE(card->login_again(Role::user, secret(etoken_user_pin)).ok());
   EXPECT_EQ(logins, 2);
 }
 

@@ -158,6 +158,34 @@ TEST_F(Kzid, PublicHalfDeletedAloneHidesOnlyItself) {
   EXPECT_EQ(*card->read_public_key(pair.private_key.ref), pair.public_key);
 }
 
+/// An answer that is not "there is none" is no leave to write over what may be there.
+TEST_F(Kzid, ARefusalOfItsDirectoriesCostsNone) {
+  login();
+  generate("1", "ONE");
+  const auto pair = generate("2", "TWO");
+  ASSERT_TRUE(card->install_certificate({}, certificate_for(pair.public_key, "Somebody")).ok());
+  const auto half = list().public_keys.at(0).ref;
+  for (const char* refusal : {"6985", "6982", "6700"}) {
+    card->forget_objects();
+    bool is_odf = false;
+    bench.watch = [&](ByteView command, ByteView) {
+      is_odf = command.size() > 6 && command[1] == 0xA4 && command[5] == 0x50;
+    };
+    int left = 1;
+    bench.distort = [&](Bytes& answer) {
+      if (left > 0 && std::exchange(is_odf, false)) answer = from_hex(refusal).value(), --left;
+    };
+    (void)card->delete_object(half).ok();
+    bench.distort = nullptr;
+    bench.watch = nullptr;
+    card->forget_objects();
+    const auto found = list();
+    ASSERT_EQ(found.keys.size(), 2u);
+    EXPECT_EQ(found.keys[1].label, "TWO") << refusal;
+    EXPECT_EQ(found.certificates.size(), 1u) << refusal;
+  }
+}
+
 TEST_F(Kzid, ChangesLabelsIdsAndSubjects) {
   login();
   const auto pair = generate("1"), other = generate("2");

@@ -82,6 +82,35 @@ TEST_F(KzidUnasked, WhatIsNotedOfACardWithoutANameStays) {
   ASSERT_TRUE(other->login(Role::user, secret(id_pin)).ok());
   other = open();
   EXPECT_EQ(other->pin_status(Role::user)->tries_left, 2) << "another such card may have had it";
+  EXPECT_EQ(other->login(Role::user, secret("0000")).error().tries_left, 2);
+  EXPECT_EQ(other->login(Role::user, secret("0000")).error().tries_left, 1);
+  ASSERT_TRUE(other->login(Role::user, secret(id_pin)).ok());
+  EXPECT_EQ(other->login(Role::user, secret("0000")).error().tries_left, 2);
+  EXPECT_EQ(open()->pin_status(Role::user)->tries_left, 1) << "nor does its higher counter count";
+}
+
+TEST_F(KzidUnasked, ANoteIsOfTheKeyThatIsThereNow) {
+  const auto first = card->serial();
+  bench.simulated = true;
+  auto other = std::move(*card::identify(std::make_unique<ChipTransport>(bench), nullptr));
+  ASSERT_TRUE(other->login(Role::user, secret(id_pin)).ok());
+  ASSERT_TRUE(other->delete_object(other->list()->keys.at(0).ref).ok());
+  ASSERT_TRUE(other->generate(key_request("1", 2048)).ok());
+  bench.simulated = false;
+  bench.insert();
+  card->forget_state();
+  card->forget_objects();
+  EXPECT_EQ(card->login(Role::user, secret("0000")).error().tries_left, 2);
+  EXPECT_EQ(*card->serial(), *first) << "it keeps its name while it is in";
+  another_process();
+  EXPECT_EQ(left(), 2);
+}
+
+TEST_F(KzidUnasked, ANoteThatCannotBeKeptRightIsNone) {
+  EXPECT_EQ(card->login(Role::user, secret("0000")).error().tries_left, 2);
+  must_run("chmod 777 " + directory.file("data/kilt"));
+  EXPECT_FALSE(left().has_value());
+  EXPECT_NE(card->pin_status(Role::user)->unwatched, "");
 }
 
 TEST_F(KzidUnasked, AFileThatMakesNoSenseChangesNothing) {

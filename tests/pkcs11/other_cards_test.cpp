@@ -143,8 +143,8 @@ TEST_F(OtherCards, NobodyLogsInWithoutASession) {
 }
 
 TEST_F(OtherCards, AChangeOfAPinWhoseEndNobodyKnowsSendsNoneAgain) {
-  const auto change = [&] {
-    return session->set_pin(SecretBytes::copy_of(as_bytes("1234")),
+  const auto change = [&](std::string_view old = "1234") {
+    return session->set_pin(SecretBytes::copy_of(as_bytes(old)),
                             SecretBytes::copy_of(as_bytes("5678")));
   };
   start();
@@ -152,7 +152,7 @@ TEST_F(OtherCards, AChangeOfAPinWhoseEndNobodyKnowsSendsNoneAgain) {
   // A wrong old PIN: that on the card is what it was, and so is the login.
   state->failure = Error{ErrorKind::pin_incorrect, "wrong", 0x63C2};
   state->logged_in = false;
-  EXPECT_TRUE(is(change(), CKR_PIN_INCORRECT));
+  EXPECT_TRUE(is(change("9999"), CKR_PIN_INCORRECT));
   EXPECT_EQ(state->logins, 2U);
   EXPECT_EQ(token->role(), card::Role::user);
   state->failure = Error{ErrorKind::protocol, "an answer that makes no sense"};

@@ -4,6 +4,7 @@
 #include "tests/pkcs11/create_helpers.hpp"
 #include "tests/pkcs11/elsewhere.hpp"
 #include "tests/pkcs11/module_fixture.hpp"
+#include "tests/pkcs11/test_cards.hpp"
 
 namespace kilt::test {
 namespace {
@@ -162,6 +163,51 @@ TEST_F(Sharing, ALoginOfAnotherProgramIsNotOurs) {
   EXPECT_EQ(state(session), CKS_RW_PUBLIC_SESSION);
   EXPECT_TRUE(is(login(session), CKR_OK));
 }
+
+// ---- a PIN that another program changed -------------------------------------------------------
+
+class ChangedPin : public Cryptoki, public testing::WithParamInterface<TestCard> {
+ protected:
+  ChangedPin() {
+    card = std::make_shared<BenchCard>(7, false, GetParam().profile);
+    bench.insert(reader_a, card);
+  }
+  [[nodiscard]] std::string theirs() const {
+    return GetParam().profile == std::string("kzid") ? "87654321" : "another pin";
+  }
+  /// What is missing from the counter, or noted as wrong.
+  int spent() {
+    const auto pin = other->pin_status(card::Role::user);
+    EXPECT_TRUE(pin.ok());
+    return pin->tries_left ? full - *pin->tries_left : pin->failures;
+  }
+  void SetUp() override {
+    start();
+    session = open();
+    ASSERT_TRUE(is(login(session, GetParam().user_pin), CKR_OK));
+    other = somebody_else(bench, *card, GetParam().user_pin);
+    ASSERT_NE(other, nullptr);
+    const auto secret = [](std::string_view text) { return SecretBytes::copy_of(as_bytes(text)); };
+    const auto changed =
+        other->change_pin(card::Role::user, secret(GetParam().user_pin), secret(theirs()));
+    ASSERT_TRUE(changed.ok()) << changed.error().message();
+    ASSERT_TRUE(other->logout().ok());
+    const auto pin = other->pin_status(card::Role::user);
+    full = std::max(pin->tries_left.value_or(0), pin->tries_max.value_or(0));
+  }
+  std::unique_ptr<card::Card> other;
+  CK_SESSION_HANDLE session = 0;
+  int full = 0;
+};
+
+TEST_P(ChangedPin, TheOldOneCostsOneTryAndNotTwo) {
+  std::string old = GetParam().user_pin, fresh = theirs();
+  EXPECT_TRUE(
+      is(C_SetPIN(session, utf8(old), old.size(), utf8(fresh), fresh.size()), CKR_PIN_INCORRECT));
+  EXPECT_EQ(spent(), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ChangedPin, testing::ValuesIn(test_cards), name_of_card);
 
 }  // namespace
 }  // namespace kilt::test
