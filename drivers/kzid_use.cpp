@@ -40,12 +40,10 @@ Status KzidCard::noted(Role role, Status outcome) {
   if (is_settled && !is_empty) {
     if (const auto card = mark(); card && *card != no_serial) tries_.forget(*card, role);
   } else if (tries && !(is_empty && pins_.tells(role))) {
-    const auto card = mark();
-    const bool is_shared = card == no_serial;
-    if (card)
-      tries_.keep(
-          *card, role,
-          is_shared ? std::min(*tries, tries_.recall(*card, role).value_or(*tries)) : *tries);
+    if (const auto card = mark()) {
+      const int before = *card == no_serial ? tries_.recall(*card, role).value_or(*tries) : *tries;
+      tries_.keep(*card, role, std::min(*tries, before));
+    }
   }
   return outcome;
 }
